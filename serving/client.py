@@ -1,0 +1,358 @@
+"""Lifts keypoints with a served model; for use in other applications.
+
+    client = Client(rest="http://127.0.0.1:8501", model="lifter")
+    poses = client.lift(keypoints_2d, scores)   # [N, J, 2] pixels, [N, J]
+    poses["joints_3d"]                          # [N, J, 3]
+
+    python serving/client.py --rest=http://127.0.0.1:8501 --model=lifter \
+        --keypoints=FILE.npz --out=poses.npz
+
+Speaks REST with the standard library and NumPy alone, gRPC with the package
+`grpcio` besides; needs neither TensorFlow nor anything else of this project, so
+that this one file can be copied. `lift` returns what the model's
+`serving_default` gives:
+
+    joints_3d  [N, J, 3]  root-relative, camera axes (x right, y down,
+                          z forward), in units in which the mean distance of
+                          the visible joints from the root is 1
+    scale      [N]        mm per unit; 0 if the model does not know it
+    valid      [N]        false: the row could not be lifted and is zeros
+"""
+
+import argparse
+import http.client
+import json
+import os
+import sys
+import urllib.parse
+import zipfile
+from collections.abc import Iterator
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+class ServerError(RuntimeError):
+    """The server refused a request, or did not answer."""
+
+
+class Client:
+    """A model on a server that speaks the TensorFlow Serving API.
+
+    Args:
+      model: the model's name.
+      rest: the server's REST address, e.g. "http://127.0.0.1:8501"; or
+      grpc: its gRPC address, e.g. "127.0.0.1:8500".
+      version: of the model; the server's latest by default.
+      timeout: seconds that one request may take.
+      max_batch: rows of one request; longer inputs are sent in several.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        rest: str | None = None,
+        grpc: str | None = None,
+        version: int | None = None,
+        timeout: float = 30.0,
+        max_batch: int = 1024,
+    ):
+        if (rest is None) == (grpc is None):
+            raise ValueError(
+                "One of `rest` and `grpc` must be given. Received: "
+                f"rest={rest}, grpc={grpc}."
+            )
+        if max_batch < 1:
+            raise ValueError(
+                f"`max_batch` must be at least 1. Received: {max_batch}."
+            )
+        self._max_batch = max_batch
+        self._transport = (
+            _Rest(rest, model, version, timeout)
+            if rest is not None
+            else _Grpc(grpc, model, version, timeout)
+        )
+
+    def lift(self, keypoints_2d: np.ndarray, scores: np.ndarray) -> Arrays:
+        """Returns `joints_3d`, `scale` and `valid` of N poses.
+
+        Args:
+          keypoints_2d: [N, J, 2] pixels, origin top left; J joints in the order
+            of the model's skeleton.
+          scores: [N, J]; 0 = missing.
+
+        Raises:
+          ValueError: wrong shapes, or N is 0 (a batching server hangs on that).
+          ServerError: the server refuses the request, or there is none.
+        """
+        keypoints_2d = np.asarray(keypoints_2d, np.float32)
+        scores = np.asarray(scores, np.float32)
+        if keypoints_2d.ndim != 3 or keypoints_2d.shape[-1] != 2:
+            raise ValueError(
+                "`keypoints_2d` must have shape [N, J, 2]. Received: "
+                f"{keypoints_2d.shape}."
+            )
+        if scores.shape != keypoints_2d.shape[:2]:
+            raise ValueError(
+                f"`scores` must have shape {keypoints_2d.shape[:2]}. Received: "
+                f"{scores.shape}."
+            )
+        if not len(scores):
+            raise ValueError(
+                "`keypoints_2d` must have at least one row. Received: "
+                f"{keypoints_2d.shape}."
+            )
+        parts = [
+            self._transport.predict(
+                {
+                    "keypoints_2d": keypoints_2d[i : i + self._max_batch],
+                    "scores": scores[i : i + self._max_batch],
+                }
+            )
+            for i in range(0, len(scores), self._max_batch)
+        ]
+        return {
+            k: np.concatenate([part[k] for part in parts]) for k in parts[0]
+        }
+
+
+class _Rest:
+    def __init__(
+        self, url: str, model: str, version: int | None, timeout: float
+    ):
+        self._url = urllib.parse.urlsplit(url)
+        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise ValueError(
+                f"`rest` must be like http://127.0.0.1:8501. Received: {url}."
+            )
+        self._timeout = timeout
+        path = f"{self._url.path.rstrip('/')}/v1/models/{model}"
+        self._path = path + (f"/versions/{version}" if version else "")
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        body = json.dumps(
+            {"inputs": {name: value.tolist() for name, value in inputs.items()}}
+        )
+        make = {
+            "http": http.client.HTTPConnection,
+            "https": http.client.HTTPSConnection,
+        }[self._url.scheme]
+        connection = make(
+            self._url.hostname, self._url.port, timeout=self._timeout
+        )
+        headers = {"Content-Type": "application/json"}
+        try:
+            connection.request("POST", f"{self._path}:predict", body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerError(
+                f"No answer from {self._url.geturl()}: {error!r}. Is the "
+                "server running?"
+            ) from error
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {"error": content[:200].decode(errors="replace")}
+        if response.status != 200:
+            raise ServerError(f"HTTP {response.status}: {answer.get('error')}")
+        return {
+            name: np.asarray(value, bool if name == "valid" else np.float32)
+            for name, value in answer["outputs"].items()
+        }
+
+
+class _Grpc:
+    def __init__(
+        self, address: str, model: str, version: int | None, timeout: float
+    ):
+        try:
+            import grpc
+        except ImportError as error:
+            raise ImportError(
+                "gRPC needs the package `grpcio`: `pip install grpcio`; REST "
+                "needs nothing."
+            ) from error
+        self._grpc = grpc
+        # Four million bytes, the default, are too few for 64-bit answers of
+        # large batches.
+        options = [("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(address, options)
+        self._call = self._channel.unary_unary(
+            "/tensorflow.serving.PredictionService/Predict",
+            request_serializer=lambda inputs: encode(model, version, inputs),
+            response_deserializer=decode,
+        )
+        self._timeout = timeout
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        try:
+            return self._call(inputs, timeout=self._timeout)
+        except self._grpc.RpcError as error:
+            raise ServerError(
+                f"gRPC {error.code().name}: {error.details()}"
+            ) from error
+
+
+# PredictRequest and PredictResponse on the wire: the package with their classes
+# would bring TensorFlow along. Numbers of fields from the public .proto files
+# of TensorFlow Serving (predict, model) and TensorFlow (tensor, tensor_shape).
+_FLOAT, _BOOL = 1, 10  # of enum DataType
+
+
+def encode(model: str, version: int | None, inputs: Arrays) -> bytes:
+    """Returns a PredictRequest of float32 arrays."""
+    spec = _bytes_field(1, model.encode())
+    if version:
+        spec += _bytes_field(2, _int_field(1, version))
+    request = [_bytes_field(1, spec)]
+    for name, value in inputs.items():
+        sizes = (_bytes_field(2, _int_field(1, n)) for n in value.shape)
+        tensor = (
+            _int_field(1, _FLOAT)
+            + _bytes_field(2, b"".join(sizes))
+            + _bytes_field(4, np.ascontiguousarray(value, "<f4").tobytes())
+        )
+        entry = _bytes_field(1, name.encode()) + _bytes_field(2, tensor)
+        request.append(_bytes_field(2, entry))
+    return b"".join(request)
+
+
+def decode(response: bytes) -> Arrays:
+    """Returns the float32 and bool outputs of a PredictResponse."""
+    arrays = {}
+    for number, entry in _fields(memoryview(response)):
+        if number == 1:
+            pair = dict(_fields(entry))
+            arrays[bytes(pair[1]).decode()] = _decode_tensor(pair[2])
+    return arrays
+
+
+def _decode_tensor(message: memoryview) -> np.ndarray:
+    kind, shape, values = 0, [], [b""]
+    for number, value in _fields(message):
+        if number == 1:
+            kind = value
+        elif number == 2:
+            sizes = (dict(_fields(dim)) for n, dim in _fields(value) if n == 2)
+            shape = [size.get(1, 0) for size in sizes]
+        # tensor_content, float_val, bool_val: all values of an array are in
+        # one of them; a bool is a varint of one byte.
+        elif number in (4, 5, 11):
+            values.append(value)
+    if kind not in (_FLOAT, _BOOL):
+        raise ServerError(
+            f"The answer must be float or bool. Received: {kind}."
+        )
+    dtype = "<f4" if kind == _FLOAT else bool
+    return np.frombuffer(b"".join(values), dtype).reshape(shape)
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yields the number and the value of every field of a message."""
+    position = 0
+    while position < len(message):
+        tag, position = _read_varint(message, position)
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type == 0:
+            value, position = _read_varint(message, position)
+        else:
+            size = {1: 8, 5: 4}.get(wire_type)
+            if size is None:
+                size, position = _read_varint(message, position)
+            value = message[position : position + size]
+            position += size
+        yield number, value
+
+
+def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        value |= (byte & 127) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 128:
+            return value, position
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def _int_field(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _bytes_field(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def read_keypoints(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns keypoints_2d [N, J, 2] and scores [N, J] of a file.
+
+    Args:
+      path: an .npz with `keypoints_2d` and `scores`, or an .npy with [N, J, 3]
+        (x, y, score) or [N, J, 2] (every joint seen).
+
+    Raises:
+      ValueError: the file holds something else.
+    """
+    try:
+        content = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} must be .npy or .npz: {error}") from error
+    if isinstance(content, np.lib.npyio.NpzFile):
+        missing = {"keypoints_2d", "scores"} - set(content.files)
+        if missing:
+            raise ValueError(
+                f"{path} must hold `keypoints_2d` and `scores`. Received: "
+                f"{content.files}."
+            )
+        return content["keypoints_2d"], content["scores"]
+    if content.ndim != 3 or content.shape[-1] not in (2, 3):
+        raise ValueError(
+            f"{path} must have shape [N, J, 2] or [N, J, 3]. Received: "
+            f"{content.shape}."
+        )
+    if content.shape[-1] == 3:
+        return content[..., :2], content[..., 2]
+    return content, np.ones(content.shape[:2], np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Lifts a file of keypoints.")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--rest", help="e.g. http://127.0.0.1:8501")
+    where.add_argument("--grpc", help="e.g. 127.0.0.1:8500")
+    parser.add_argument("--model", required=True, help="the model's name")
+    parser.add_argument("--keypoints", required=True, help=".npz or .npy file")
+    parser.add_argument("--out", help=".npz file to write")
+    given = parser.parse_args()
+    try:
+        client = Client(given.model, rest=given.rest, grpc=given.grpc)
+        poses = client.lift(*read_keypoints(given.keypoints))
+        if given.out:
+            with open(f"{given.out}.part", "wb") as file:
+                np.savez(file, **poses)
+            os.replace(file.name, given.out)
+    except (ValueError, OSError, ServerError, ImportError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    valid = poses["valid"]
+    print(f"{valid.sum()} of {len(valid)} poses lifted")
+    if valid.any():
+        first = int(np.argmax(valid))
+        print(f"joints_3d of row {first}:\n{poses['joints_3d'][first]}")
+    if given.out:
+        print(f"written to {given.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Exports a trained run as a SavedModel for TensorFlow Serving.
+
+    python serving/export.py --workdir=runs/kudo --model_dir=models/lifter
+
+Writes models/lifter/1, or the next free version. Nothing appears there unless
+the model answers through TensorFlow's C API as it does in Python.
+"""
+
+import os
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+
+from tf_poselift.export import model_card
+from tf_poselift.export import saved_model
+from tf_poselift.training import run_folder
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder of trainers/train.py.", required=True
+)
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir",
+    None,
+    "Folder of the model's versions; its name is the model's name.",
+    required=True,
+)
+_VERSION = flags.DEFINE_integer(
+    "version", None, "A free version number; the next one by default."
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Path of a checkpoint; the newest by default."
+)
+
+
+def export() -> None:
+    run = run_folder.load(_WORKDIR.value, checkpoint=_CHECKPOINT.value)
+    print(
+        f"Exports {run.settings['method']} at step {run.step} of "
+        f"{_WORKDIR.value}, trained on {', '.join(run.settings['data'])}; "
+        f"writes to {_MODEL_DIR.value}",
+        flush=True,
+    )
+    path = saved_model.export(
+        run.method,
+        _MODEL_DIR.value,
+        version=_VERSION.value,
+        card=model_card.describe_run(run),
+    )
+    print(_summary(path))
+
+
+def _summary(path: pathlib.Path) -> str:
+    card = model_card.read(path)
+    size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    lines = [f"{path}: {size / 2**20:.1f} MiB"]
+    for name, table in card["signatures"].items():
+        lines.append(f"signature {name}")
+        for kind, tensors in table.items():
+            for tensor, row in tensors.items():
+                shape = ", ".join(map(str, row["shape"]))
+                lines.append(
+                    f"  {kind[:-1]:<6}  {tensor:<12}  {row['dtype']:<7}  "
+                    f"[{shape}]"
+                )
+    difference = card["checks"]["largest_difference"]
+    lines.append(f"largest difference from the method: {difference:.1e}")
+    model, base_path = card["model"], os.path.abspath(path.parent)
+    lines.append(
+        "Serve it: python serving/server.py "
+        f"--model_name={model} --model_base_path={base_path}"
+    )
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    try:
+        export()
+    except (ValueError, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,47 @@
+"""Installs `tf_poselift`; the folders of entry points stay in the checkout."""
+
+import pathlib
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+
+setuptools.setup(
+    name="tf_poselift",
+    version="0.1.0",
+    description="Learn 3D human pose from 2D keypoints alone, in TensorFlow.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.12",
+    packages=setuptools.find_packages(include=["tf_poselift*"]),
+    package_data={"tf_poselift": ["**/*.yaml", "**/*.json"]},
+    install_requires=[
+        "absl-py>=2.1,<3",
+        "keras>=3.15,<3.16",
+        "matplotlib>=3.9,<4",
+        "numpy>=2.0,<3",
+        "pyyaml>=6,<7",
+        "scipy>=1.14,<2",
+        # TensorFlow 2.21 no longer brings TensorBoard; its summary writer
+        # needs it.
+        "tensorboard>=2.20,<2.22",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<4.10",
+        "tensorflow-graphics==2021.12.3",
+        "tqdm>=4.66,<5",
+    ],
+    extras_require={
+        # The motion clips of the quickstart ship in this wheel.
+        "quickstart": ["pybullet>=3.2.6,<3.3"],
+        # `tfds build PATH`; `python datasets/build.py` needs none of these.
+        "build": ["apache-beam>=2.60", "mlcroissant", "importlib_resources"],
+        "serving": ["grpcio>=1.66,<2", "tensorflow-serving-api>=2.21,<2.22"],
+        "test": [
+            "dill>=0.3.8",
+            "importlib_resources>=6",
+            "pytest>=8,<10",
+            "ruff>=0.15",
+        ],
+    },
+)

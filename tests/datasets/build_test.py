@@ -1,0 +1,116 @@
+"""`datasets/build.py` as a user calls it, on the made-up clips."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tensorflow_datasets as tfds
+
+DATASETS = pathlib.Path(__file__).parents[2] / "datasets"
+DUMMY = DATASETS / "deepmimic" / "dummy_data"
+PREPARED = pathlib.Path("deepmimic") / "1.0.0"
+# Several calls in one process, which takes seconds to start.
+CALLS = """
+import build
+def call(*arguments):
+    try:
+        build.build(*arguments)
+    except build.ERRORS as error:
+        print(error)
+"""
+
+
+def _python(*arguments: str, **environment: str):
+    paths = [DATASETS, DATASETS.parent, environment.pop("path", DATASETS)]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ
+        | {"TF_POSELIFT_DATA": "", **environment}
+        | {"PYTHONPATH": os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def _build(*arguments: str, **environment: str):
+    return _python(str(DATASETS / "build.py"), *arguments, **environment)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A finished run without Beam, its raw files and its data_dir."""
+    folder = tmp_path_factory.mktemp("build")
+    # Importing apache_beam fails, as it does where it is not installed.
+    (folder / "apache_beam.py").write_text("raise ImportError('no Beam')")
+    shutil.copytree(DUMMY, folder / "raw" / "deepmimic")
+    data_dir = folder / "data"
+    done = _build(
+        "--dataset=deepmimic",
+        f"--data_dir={data_dir}",
+        TF_POSELIFT_DATA=str(folder / "raw"),
+        path=str(folder),
+    )
+    return done, folder / "raw", data_dir
+
+
+def test_builds_without_beam_from_the_folder_of_raw_data(built):
+    done, _, data_dir = built
+    assert done.returncode == 0, done.stderr
+    assert f"deepmimic/1.0.0 -> {data_dir / PREPARED}" in done.stdout
+    assert "clips: train 9, validation 2, test 4" in done.stdout
+    info = tfds.builder_from_directory(str(data_dir / PREPARED)).info
+    assert info.splits["test"].num_examples == 4
+    assert info.description.startswith("DeepMimic")
+    assert "Peng" in info.citation
+    assert info.metadata["units"]["joints_3d"] == "mm"
+
+
+def test_a_second_call_reuses_and_wrong_arguments_are_named(built, tmp_path):
+    _, raw, data_dir = built
+    (tmp_path / "empty").mkdir()
+    calls = [
+        ("deepmimic", str(data_dir), str(raw), False),
+        ("deepmimic", str(data_dir), str(raw), True),
+        ("deepmimic/large", str(data_dir), None, False),
+        ("deepmimic", str(data_dir), str(tmp_path / "empty"), False),
+        ("deepmimic", str(tmp_path / "new"), str(DATASETS), False),
+    ]
+    code = CALLS + "\n".join(f"call{call}; print('---')" for call in calls)
+    done = _python("-c", code)
+    assert done.returncode == 0, done.stderr
+    again, overwritten, config, empty, other = done.stdout.split("---\n")[:5]
+    assert "already built" in again
+    assert "clips: train 9" in overwritten and "already" not in overwritten
+    expected = "Unknown configuration of `deepmimic` `large`. Known: (none)."
+    assert expected in config
+    assert "`--manual_dir` must be a folder with the raw files" in empty
+    assert "must hold DeepMimic's clips. Missing: humanoid/humanoid" in other
+
+
+def test_an_unknown_data_set_lists_the_known_ones():
+    done = _build("--dataset=deepmimik")
+    assert done.returncode == 1
+    assert "error: Unknown data set `deepmimik`. Known: " in done.stderr
+    assert "deepmimic" in done.stderr.split("Known: ")[1]
+
+
+def test_a_bad_clip_ends_in_one_line_and_leaves_nothing(tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(DUMMY, raw)
+    clip = raw / "data" / "motions" / "humanoid3d_walk.txt"
+    clip.write_text(clip.read_text()[:500])
+    done = _build(
+        "--dataset=deepmimic",
+        f"--data_dir={tmp_path / 'data'}",
+        f"--manual_dir={raw}",
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last_line = done.stderr.strip().splitlines()[-1]
+    assert last_line.startswith(f"error: {clip} must be JSON")
+    left = [p for p in (tmp_path / "data").rglob("*") if p.is_file()]
+    assert left == []

@@ -1,0 +1,43 @@
+"""A small method for the tests of the export."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+from tf_poselift import normalization
+from tf_poselift import skeletons
+
+
+class ToyLifter:
+    """Has what the export asks of a method; depths of one hidden layer."""
+
+    prior_card = ["A number from 3D."]
+
+    def __init__(self):
+        self.skeleton = skeletons.load("human36m_17")
+        keras.utils.set_random_seed(0)
+        self.lifter = keras.Sequential(
+            [
+                keras.Input([34]),
+                keras.layers.Dense(8, activation="relu"),
+                keras.layers.Dense(17),
+            ]
+        )
+
+    def serve(self, keypoints_2d, scores):
+        pose = normalization.normalize_per_pose(
+            keypoints_2d, scores, self.skeleton
+        )
+        depth = self.lifter(tf.reshape(pose.points, [-1, 34]))
+        depth = (depth - depth[:, :1]) * pose.mask
+        joints = tf.concat([pose.points, depth[..., tf.newaxis]], axis=-1)
+        return {
+            "joints_3d": joints,
+            "scale": tf.zeros_like(depth[:, 0]),
+            "valid": pose.valid,
+        }
+
+
+@pytest.fixture
+def toy() -> ToyLifter:
+    return ToyLifter()

@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_poselift.losses import adversarial
+
+LOG_2 = math.log(2.0)
+
+
+def test_undecided_discriminator_has_loss_two_log_two():
+    zero = tf.zeros([3, 1])
+    np.testing.assert_allclose(
+        adversarial.discriminator_loss(zero, zero), [2 * LOG_2] * 3, rtol=1e-6
+    )
+
+
+def test_losses_by_hand():
+    # D = sigmoid(log 3) = 3/4.
+    logit = tf.constant([[math.log(3.0)]])
+    assert adversarial.non_saturating_loss(logit).numpy() == pytest.approx(
+        [-math.log(0.75)]
+    )
+    assert adversarial.saturating_loss(logit).numpy() == pytest.approx(
+        [math.log(0.25)]
+    )
+    assert adversarial.discriminator_loss(logit, -logit).numpy() == (
+        pytest.approx([-2 * math.log(0.75)])
+    )
+
+
+def test_both_lifter_losses_push_the_logit_up():
+    logit = tf.constant([[-4.0]])
+    slopes = []
+    for loss in (
+        adversarial.non_saturating_loss,
+        adversarial.saturating_loss,
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(logit)
+            value = loss(logit)
+        slopes.append(float(tape.gradient(value, logit)[0, 0]))
+    # d/dx softplus(-x) = -sigmoid(-x); d/dx -softplus(x) = -sigmoid(x).
+    assert slopes == pytest.approx([-0.982014, -0.0179862], rel=1e-4)
+
+
+def test_finite_far_out():
+    logits = tf.constant([[1e4], [-1e4]])
+    for value in (
+        adversarial.discriminator_loss(logits, -logits),
+        adversarial.non_saturating_loss(logits),
+        adversarial.saturating_loss(logits),
+    ):
+        assert np.isfinite(value).all()
+
+
+def test_accuracy_counts_each_side_half():
+    real = tf.constant([[1.0], [1.0], [-1.0], [-1.0]])
+    fake = tf.constant([[-1.0], [1.0], [-1.0], [1.0]])
+    np.testing.assert_array_equal(
+        adversarial.accuracy(real, fake), [1.0, 0.5, 0.5, 0.0]
+    )

@@ -1,0 +1,148 @@
+"""What the development stand-in does beyond the API's contract."""
+
+import http.client
+import json
+import signal
+import time
+import urllib.parse
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+SECONDS = 60.0
+
+
+def connect(served) -> http.client.HTTPConnection:
+    address = urllib.parse.urlsplit(served.rest).netloc
+    return http.client.HTTPConnection(address, timeout=SECONDS)
+
+
+def exchange(connection, body: bytes):
+    connection.request("POST", "/v1/models/lifter:predict", body)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+@pytest.fixture
+def body() -> bytes:
+    keypoints_2d = np.random.default_rng(0).normal(500, 99, [1, 17, 2])
+    scores = np.ones([1, 17])
+    inputs = {"keypoints_2d": keypoints_2d.tolist(), "scores": scores.tolist()}
+    return json.dumps({"inputs": inputs}).encode()
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"inputs": {"keypoints_2d": [], "scores": []}},
+        {"instances": []},
+    ],
+)
+def test_rest_refuses_an_empty_batch(stand_in, request_body):
+    code, answer = exchange(
+        connect(stand_in), json.dumps(request_body).encode()
+    )
+    assert code == 400
+    assert "at least one row" in answer["error"]
+
+
+def test_grpc_refuses_an_empty_batch(stand_in):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "lifter"
+    for name, shape in (("keypoints_2d", [0, 17, 2]), ("scores", [0, 17])):
+        empty = tf.make_tensor_proto(np.zeros(shape, np.float32))
+        request.inputs[name].CopyFrom(empty)
+    with grpc.insecure_channel(stand_in.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Predict(request, timeout=SECONDS)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "at least one row" in caught.value.details()
+
+
+def test_answers_carry_typed_fields_as_the_real_server_does(stand_in):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "lifter"
+    for name, shape in (("keypoints_2d", [2, 17, 2]), ("scores", [2, 17])):
+        ones = tf.make_tensor_proto(np.ones(shape, np.float32))
+        request.inputs[name].CopyFrom(ones)
+    with grpc.insecure_channel(stand_in.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        answer = stub.Predict(request, timeout=SECONDS)
+    assert len(answer.outputs["joints_3d"].float_val) == 2 * 17 * 3
+    assert not answer.outputs["joints_3d"].tensor_content
+
+
+def test_a_connection_is_kept_and_answers_at_once(stand_in, body):
+    connection = connect(stand_in)
+    exchange(connection, body)
+    socket, seconds = connection.sock, []
+    for _ in range(10):
+        start = time.perf_counter()
+        code, _ = exchange(connection, body)
+        seconds.append(time.perf_counter() - start)
+        assert code == 200
+    assert connection.sock is socket
+    # An unbuffered answer takes 40 ms at least.
+    assert min(seconds) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Transfer-Encoding": "chunked"}, 411),
+        ({"Content-Length": "-1"}, 411),
+        ({"Content-Length": str(65 << 20)}, 413),
+    ],
+)
+def test_a_body_of_unknown_or_great_length_is_not_read(
+    stand_in, headers, status
+):
+    connection = connect(stand_in)
+    connection.putrequest("POST", "/v1/models/lifter:predict")
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    response = connection.getresponse()
+    assert response.status == status
+    assert (
+        "Content-Length must be given" in json.loads(response.read())["error"]
+    )
+    assert response.getheader("Connection") == "close"
+
+
+def test_a_cut_connection_leaves_it_alive(stand_in, body):
+    cut = connect(stand_in)
+    cut.putrequest("POST", "/v1/models/lifter:predict")
+    cut.putheader("Content-Length", "1000")
+    cut.endheaders()
+    cut.send(body[:10])
+    cut.close()
+    code, _ = exchange(connect(stand_in), body)
+    assert code == 200
+
+
+@pytest.mark.parametrize("flag", ["rest_api_port", "port"])
+def test_a_port_in_use_ends_it_with_one_message(stand_in, start, flag):
+    address = stand_in.rest if flag == "rest_api_port" else stand_in.grpc
+    port = address.rpartition(":")[2]
+    message = r"(?s)^Ended with 1: .*OSError: Cannot listen on 127.0.0.1.*port"
+    with pytest.raises(RuntimeError, match=message) as caught:
+        with start(**{flag: port}):
+            pass
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_in_good_order(start, body, number):
+    with start() as served:
+        idle = connect(served)
+        assert exchange(idle, body)[0] == 200
+        served.process.send_signal(number)
+        assert served.process.wait(SECONDS) == 0
+        with pytest.raises(OSError):
+            exchange(connect(served), body)

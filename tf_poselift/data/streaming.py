@@ -1,0 +1,163 @@
+"""Batches straight from the records, for sets that do not fit into memory.
+
+Clips are read in the order of the files, several in turn, and their examples
+pass a shuffle buffer. What comes next depends on that buffer: unlike with
+`sampling`, training that is continued does not see what it would have seen.
+"""
+
+import tensorflow as tf
+
+from tf_poselift import randomness
+from tf_poselift import schema
+from tf_poselift.data import augmentation
+from tf_poselift.data import batches
+from tf_poselift.data import prepared
+from tf_poselift.data import reader
+
+_SINGLE = schema.BatchSpec()
+_WIDTH = "width"
+
+
+def dataset(
+    name: str,
+    split: str,
+    data_dir: str | None,
+    spec: schema.BatchSpec,
+    *,
+    batch_size: int,
+    seed: int,
+    flip: bool = False,
+    shuffle_buffer: int = 65536,
+    open_clips: int = 16,
+) -> tf.data.Dataset:
+    """Returns an endless dataset of the batches that `BatchSpec` describes.
+
+    Args:
+      name: NAME[/CONFIG][:VERSION] of one prepared data set.
+      split: of it.
+      data_dir: folder of prepared data sets.
+      spec: what an example is made of. `index` numbers the examples as
+        `sampling.Sampler` does, but in the order of the files.
+      batch_size: examples of a batch.
+      seed: of every draw.
+      flip: mirrors every example with probability 1/2.
+      shuffle_buffer: examples from which the next one is drawn.
+      open_clips: clips that are read in turn.
+
+    Raises:
+      FileNotFoundError: not prepared; says how to build it.
+      ValueError: unknown split, records without what the spec asks for, or no
+        clip that is long enough.
+    """
+    builder = reader.open_builder(name, data_dir)
+    reader.check_split(builder, split)
+    features = builder.info.features
+    views = features[schema.SCORES].shape[1]
+    where = prepared.full_name(builder)
+    batches.check_spec(
+        spec,
+        views=views,
+        joints_3d=schema.JOINTS_3D in features,
+        cameras=schema.CAMERAS in features,
+        flip=flip,
+        where=where,
+    )
+    clips = builder.as_dataset(
+        split=split, read_config=reader.READ_CONFIG
+    ).scan(
+        tf.constant(0, tf.int64),
+        lambda start, clip: (start + _length(clip), (start, clip)),
+    )
+
+    def examples(spec, epoch):
+        return clips.interleave(
+            lambda start, clip: tf.data.Dataset.from_tensor_slices(
+                _examples(spec, views, seed, epoch, start, clip)
+            ),
+            cycle_length=open_clips,
+        )
+
+    def stream(spec, seed):
+        epochs = tf.data.Dataset.counter()
+        everything = epochs.flat_map(lambda epoch: examples(spec, epoch))
+        return everything.shuffle(shuffle_buffer, seed).batch(batch_size, True)
+
+    if next(iter(examples(spec, 0).take(1)), None) is None:
+        raise ValueError(
+            "The clips must be long enough for the frame offsets "
+            f"{spec.frames}. Received: `{split}` of {where}."
+        )
+    skeleton = prepared.skeleton(builder)
+
+    def finish(step, batch, unpaired=None):
+        batch = _finish(spec, batch, step, seed if flip else None, skeleton)
+        if unpaired is not None:
+            other_seed = seed + 1 if flip else None
+            unpaired = _finish(_SINGLE, unpaired, step, other_seed, skeleton)
+            for key in (schema.KEYPOINTS_2D, schema.SCORES):
+                batch[schema.UNPAIRED + key] = unpaired[key]
+        return batch | {schema.STEP: step}
+
+    parts = [stream(spec, seed)]
+    if spec.unpaired:
+        parts.append(stream(_SINGLE, seed + 1))
+    numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(), *parts)
+    return numbered.map(finish).prefetch(tf.data.AUTOTUNE)
+
+
+def _length(clip) -> tf.Tensor:
+    return tf.shape(clip[schema.FRAME_INDEX], tf.int64)[0]
+
+
+def _examples(spec, views: int, seed: int, epoch, start, clip):
+    """Returns the examples of one clip, [E, T, V, ...] each.
+
+    `start` is the number of rows in the clips before this one.
+    """
+    length = _length(clip)
+    row = tf.range(length)
+    row = tf.boolean_mask(row, batches.fits(spec, row, 0, length - 1))
+    if spec.views == 1:
+        view = tf.tile(tf.range(views, dtype=tf.int64), tf.shape(row))
+        view = view[:, tf.newaxis]
+        row = tf.repeat(row, views)
+        index = (start + row) * views + view[:, 0]
+    else:
+        view = tf.range(spec.views or views, dtype=tf.int64)[tf.newaxis]
+        view = tf.repeat(view, tf.size(row), axis=0)
+        index = start + row
+    chance = randomness.uniform(
+        seed, epoch, index, stream="frames", shape=(len(spec.frames),)
+    )
+    rows = batches.frame_rows(spec, row, length - 1, chance)
+    at = rows[:, :, tf.newaxis] * views + view[:, tf.newaxis]
+
+    keys = [schema.KEYPOINTS_2D, schema.SCORES]
+    if spec.joints_3d:
+        keys += [schema.JOINTS_3D, schema.JOINTS_3D_VALID]
+    parts = {}
+    for key in keys:
+        merged = tf.reshape(clip[key], (-1, *clip[key].shape[2:]))
+        parts[key] = tf.gather(merged, at)
+    if spec.cameras:
+        for key, value in clip[schema.CAMERAS].items():
+            camera = tf.gather(value, view)
+            parts[key] = camera[:, 0] if spec.views == 1 else camera
+    parts[_WIDTH] = tf.gather(clip[schema.IMAGE_SIZE][:, 0], view)
+    return parts | {schema.INDEX: index}
+
+
+def _finish(spec, batch, step, flip_seed: int | None, skeleton):
+    """Flips a batch unless `flip_seed` is None, and drops surplus axes."""
+    width = batch[_WIDTH]
+    if flip_seed is not None:
+        mirror = randomness.bernoulli(
+            flip_seed, step, batch[schema.INDEX], stream="flip"
+        )
+        batch = augmentation.flip(batch, mirror, width, skeleton)
+    joints = {*schema.WITH_3D, schema.KEYPOINTS_2D, schema.SCORES}
+    return {
+        key: batches.squeeze(spec, value) if key in joints else value
+        for key, value in batch.items()
+        if key != _WIDTH
+    }

@@ -1,0 +1,73 @@
+"""What a stranger must know about a served model, as one JSON file."""
+
+import inspect
+import json
+import pathlib
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import tf_poselift
+from tf_poselift.export import signatures
+from tf_poselift.training import run_folder
+
+FILE = "model_card.json"
+
+# What `trainers/evaluate.py` leaves in a run folder, and what the card takes.
+_RESULTS = "evaluation/*/results.json"
+_RESULTS_ENTRIES = ("dataset", "split", "poses", "overall", "commit")
+
+
+def describe_method(method) -> dict[str, Any]:
+    """Returns what a method (`methods.base.PoseLifter`) says of itself."""
+    module = sys.modules[type(method).__module__]
+    return {
+        "method": module.__name__.rpartition(".")[2],
+        "about": inspect.getdoc(module) or "",
+        "numbers_from_3d": list(method.prior_card),
+        "skeleton": method.skeleton.to_dict(),
+    }
+
+
+def describe_run(run: run_folder.Run) -> dict[str, Any]:
+    """Returns how a model was trained and how good it was found to be.
+
+    Only evaluations of the run's own step count; the folder may hold others.
+    """
+    results = []
+    for path in sorted(pathlib.Path(run.workdir).glob(_RESULTS)):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("step") == run.step:
+            results.append({key: content[key] for key in _RESULTS_ENTRIES})
+    # The skeleton is an entry of the card itself.
+    settings = {k: v for k, v in run.settings.items() if k != "skeleton"}
+    return {"training": {"step": run.step} | settings, "results": results}
+
+
+def describe_signatures(
+    served: Iterable[signatures.Signature],
+) -> dict[str, Any]:
+    """Returns names, types, shapes and meanings of what is served."""
+    return {
+        "signatures": {s.name: s.table() for s in served},
+        "versions": {
+            "tf_poselift": tf_poselift.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+
+
+def write(version_dir: pathlib.Path, card: dict[str, Any]) -> None:
+    """Writes the card beside saved_model.pb; a server reads past it."""
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (version_dir / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read(version_dir: str | pathlib.Path) -> dict[str, Any]:
+    """Returns the card of a version folder."""
+    path = pathlib.Path(version_dir) / FILE
+    return json.loads(path.read_text(encoding="utf-8"))

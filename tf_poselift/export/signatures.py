@@ -1,0 +1,134 @@
+"""What a served model takes and returns.
+
+A served model answers by names, in pixels, whatever it was trained with:
+
+| tensor | shape, type | meaning |
+| --- | --- | --- |
+| `keypoints_2d` | [-1, J, 2] float32 | pixels, origin top left |
+| `scores` | [-1, J] float32 | in [0, 1]; 0 = missing |
+| `joints_3d` | [-1, J, 3] float32 | root-relative, camera axes |
+| `scale` | [-1] float32 | mm per unit of `joints_3d`; 0 = unknown |
+| `valid` | [-1] bool | false: the row's other outputs are zeros |
+
+A server does not compare a request's shapes with the signature: a [J, 2] array
+would be broadcast and answered. The endpoint checks shapes itself, inside the
+graph. It never checks values: under batching one bad row would fail its
+neighbours, so such a row is answered with `valid` false.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+MEANING = {
+    "keypoints_2d": "pixels, origin top left, x right, y down",
+    "scores": "confidence in [0, 1]; 0: the joint is missing",
+    "joints_3d": (
+        "root-relative, camera axes (x right, y down, z forward); the mean "
+        "distance of the visible non-root joints from the root is 1"
+    ),
+    "scale": "mm per unit of joints_3d; 0: unknown",
+    "valid": "false: the input row cannot be lifted, its outputs are zeros",
+}
+
+Tensors = dict[str, tf.Tensor]
+Specs = dict[str, tf.TensorSpec]
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One way to call a served model.
+
+    Attributes:
+      name: what a request calls it by.
+      inputs: specs by name; the first axis of each is the batch.
+      outputs: specs by name; the first axis of each is the batch.
+      function: tensors by input name -> tensors by output name.
+      examples: batch size -> arrays by input name, always the same ones; they
+        warm a server up and are what an export is compared on.
+    """
+
+    name: str
+    inputs: Specs
+    outputs: Specs
+    function: Callable[..., Tensors]
+    examples: Callable[[int], dict[str, np.ndarray]]
+
+    def endpoint(self, inputs: Tensors) -> Tensors:
+        """Returns `function(**inputs)` behind checks that stay in the graph."""
+        checked = {
+            name: tf.ensure_shape(inputs[name], spec.shape)
+            for name, spec in self.inputs.items()
+        }
+        first, *others = checked
+        batch = tf.shape(checked[first])[0]
+        for name in others:
+            # ensure_shape cannot compare two unknown batches and one row would
+            # be broadcast. The op's name is in the message of its failure.
+            shape = tf.concat([[batch], tf.shape(checked[name])[1:]], axis=0)
+            checked[name] = tf.reshape(
+                checked[name],
+                shape,
+                name=f"batch_of_{name}_must_equal_batch_of_{first}",
+            )
+            checked[name].set_shape(self.inputs[name].shape)
+        answers = self.function(**checked)
+        return {
+            name: tf.ensure_shape(
+                tf.cast(answers[name], spec.dtype), spec.shape, name=name
+            )
+            for name, spec in self.outputs.items()
+        }
+
+    def table(self) -> dict[str, dict[str, dict]]:
+        """Returns names, types, shapes and meanings, ready for JSON."""
+
+        def rows(specs: Specs) -> dict[str, dict]:
+            return {
+                name: {
+                    "dtype": spec.dtype.name,
+                    "shape": [-1 if n is None else n for n in spec.shape],
+                    "meaning": MEANING[name],
+                }
+                for name, spec in specs.items()
+            }
+
+        return {"inputs": rows(self.inputs), "outputs": rows(self.outputs)}
+
+
+def for_method(method) -> tuple[Signature, ...]:
+    """Returns the signatures that a method (`methods.base.PoseLifter`) has."""
+    return (serving_default(method),)
+
+
+def serving_default(method) -> Signature:
+    """Pixels and scores to root-relative joints."""
+    joints = method.skeleton.num_joints
+    return Signature(
+        name="serving_default",
+        inputs=_specs(keypoints_2d=[joints, 2], scores=[joints]),
+        outputs=_specs(joints_3d=[joints, 3], scale=[])
+        | {"valid": tf.TensorSpec([None], tf.bool, name="valid")},
+        function=method.serve,
+        examples=lambda batch: _example_keypoints(batch, joints),
+    )
+
+
+def _specs(**shapes: list[int]) -> Specs:
+    # The names are what a server knows the inputs by.
+    return {
+        name: tf.TensorSpec([None, *shape], tf.float32, name=name)
+        for name, shape in shapes.items()
+    }
+
+
+def _example_keypoints(batch: int, joints: int) -> dict[str, np.ndarray]:
+    """Random poses; every fourth row misses a joint, every eighth is NaN."""
+    rng = np.random.default_rng(batch)
+    keypoints_2d = rng.normal(500.0, 120.0, [batch, joints, 2])
+    scores = np.ones([batch, joints], np.float32)
+    scores[3::4, -1] = 0.0
+    keypoints_2d[7::8, 1, 0] = np.nan
+    return {"keypoints_2d": keypoints_2d.astype(np.float32), "scores": scores}

@@ -1,0 +1,92 @@
+"""The residual fully connected network that lifters and critics share.
+
+Martinez et al. 2017, "A simple yet effective baseline for 3d human pose
+estimation", Fig. 2: a first dense layer to `width` units, residual blocks of
+two dense layers, a last dense layer. Kudo 2018, Sec. 3.2, uses the same
+without batch norm and dropout.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+
+class ResidualNetwork(keras.Model):
+    """Maps [B, F] features to [B, outputs] float32.
+
+    Args:
+      outputs: number of outputs.
+      width: units of each hidden layer.
+      blocks: residual blocks of two dense layers each.
+      negative_slope: slope of the (leaky) ReLU below zero; 0 is a ReLU.
+      batch_norm: normalises after every hidden dense layer.
+      dropout: share of hidden units dropped after every hidden layer.
+      skip: "after" adds a block's input to its output (Martinez); "before"
+        adds it to the block's last dense layer, ahead of the activation
+        (Kudo's Fig. 2 and code: `h3 = act(l3(h2) + h1)`).
+      initializer: makes a kernel initializer from `seed=`; every layer gets
+        its own seed, since one seed draws the same numbers twice.
+      seed: of the first layer.
+      max_norm: bound on the norm of a unit's weights, or None.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        width: int,
+        blocks: int,
+        negative_slope: float = 0.0,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        skip: Literal["before", "after"] = "after",
+        initializer: Callable[..., keras.initializers.Initializer],
+        seed: int,
+        max_norm: float | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        constraint = max_norm and keras.constraints.MaxNorm(max_norm)
+        self.skip = skip
+        self.negative_slope = negative_slope
+        self.hidden = [
+            keras.layers.Dense(
+                width,
+                kernel_initializer=initializer(seed=seed + i),
+                kernel_constraint=constraint,
+            )
+            for i in range(1 + 2 * blocks)
+        ]
+        self.norms = [
+            keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+            for _ in self.hidden
+            if batch_norm
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(dropout) for _ in self.hidden if dropout
+        ]
+        self.last = keras.layers.Dense(
+            outputs,
+            kernel_initializer=initializer(seed=seed + 1 + 2 * blocks),
+            kernel_constraint=constraint,
+            dtype="float32",
+        )
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = self._hidden(0, features, training)
+        for first in range(1, len(self.hidden), 2):
+            y = self._hidden(first, x, training)
+            if self.skip == "before":
+                x = self._hidden(first + 1, y, training, plus=x)
+            else:
+                x = x + self._hidden(first + 1, y, training)
+        return self.last(tf.cast(x, tf.float32))
+
+    def _hidden(self, i, x, training, plus=0.0):
+        x = self.hidden[i](x)
+        if self.norms:
+            x = self.norms[i](x, training=training)
+        x = keras.ops.leaky_relu(x + plus, self.negative_slope)
+        return self.dropouts[i](x, training=training) if self.dropouts else x

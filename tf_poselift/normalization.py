@@ -1,0 +1,145 @@
+"""In-graph centring and scaling of poses, and their inverses.
+
+Missing joints (score 0) take no part in any mean and are placed on the root,
+so that a network sees a zero there. A pose is `valid` if its root is seen, at
+least `MIN_VISIBLE` further joints are, every number of it is finite and its
+scale is not zero; an invalid pose comes out as zeros, never as NaN.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_poselift import checks
+from tf_poselift import skeletons
+from tf_poselift.geometry import safe_ops
+
+MIN_VISIBLE = 2  # visible non-root joints; one alone fixes no pose at all
+
+
+class Normalized(NamedTuple):
+    """Root-relative points and what undoes the normalisation.
+
+    Attributes:
+      points: [..., J, D], root-relative, divided by `scale`; 0 where missing.
+      mask: [..., J] float, 1 where the joint is seen.
+      root: [..., 1, D] position of the root in the input's units.
+      scale: [..., 1, 1] what the points were divided by.
+      valid: [...] bool.
+    """
+
+    points: tf.Tensor
+    mask: tf.Tensor
+    root: tf.Tensor
+    scale: tf.Tensor
+    valid: tf.Tensor
+
+
+def _is_root(skeleton: skeletons.Skeleton) -> np.ndarray:
+    """[J] 1 where the joint alone is the root (a virtual root is none)."""
+    indicator = np.zeros(skeleton.num_joints, np.float32)
+    if len(skeleton.root) == 1:
+        indicator[skeleton.root[0]] = 1.0
+    return indicator
+
+
+def root_position(points: tf.Tensor, skeleton: skeletons.Skeleton) -> tf.Tensor:
+    """Returns the root, [..., 1, D]: the mean of the skeleton's root joints."""
+    checks.check_shape("points", points, (skeleton.num_joints, None))
+    roots = [points[..., j : j + 1, :] for j in skeleton.root]
+    return tf.add_n(roots) / len(roots)
+
+
+def mean_distance(
+    points: tf.Tensor, mask: tf.Tensor, skeleton: skeletons.Skeleton
+) -> tf.Tensor:
+    """Returns the mean distance of the seen joints from the origin.
+
+    Args:
+      points: [..., J, D], root-relative.
+      mask: [..., J] float, 1 where the joint is seen.
+      skeleton: J joints; the root itself (distance 0) is left out.
+
+    Returns:
+      [..., 1, 1], in the unit of `points`; 0 if no such joint is seen.
+    """
+    weight = mask * (1.0 - _is_root(skeleton))
+    total = tf.reduce_sum(safe_ops.norm(points) * weight, axis=-1)
+    mean = safe_ops.divide(total, tf.reduce_sum(weight, axis=-1))
+    return mean[..., tf.newaxis, tf.newaxis]
+
+
+def center(
+    points: tf.Tensor, scores: tf.Tensor, skeleton: skeletons.Skeleton
+) -> Normalized:
+    """Makes points root-relative without scaling them (scale is 1).
+
+    Args:
+      points: [..., J, D] in any unit.
+      scores: [..., J]; 0 = missing.
+      skeleton: J joints.
+
+    Raises:
+      ValueError: if a joint axis is not the skeleton's.
+    """
+    checks.check_shape("points", points, (skeleton.num_joints, None))
+    checks.check_shape("scores", scores, (skeleton.num_joints,))
+    finite = tf.reduce_all(tf.math.is_finite(points), axis=(-2, -1))
+    finite &= tf.reduce_all(tf.math.is_finite(scores), axis=-1)
+    seen = scores > 0.0
+    root_seen = tf.reduce_all(tf.gather(seen, skeleton.root, axis=-1), axis=-1)
+    others = tf.cast(seen, points.dtype) * (1.0 - _is_root(skeleton))
+    enough = tf.reduce_sum(others, axis=-1) >= MIN_VISIBLE
+    valid = finite & root_seen & enough
+
+    keep = seen & valid[..., tf.newaxis]
+    # Not a product: NaN * 0 is NaN.
+    clean = tf.where(keep[..., tf.newaxis], points, tf.zeros_like(points))
+    root = root_position(clean, skeleton)
+    mask = tf.cast(keep, points.dtype)
+    return Normalized(
+        points=(clean - root) * mask[..., tf.newaxis],
+        mask=mask,
+        root=root,
+        scale=tf.ones_like(root[..., :1]),
+        valid=valid,
+    )
+
+
+def normalize_per_pose(
+    points: tf.Tensor,
+    scores: tf.Tensor,
+    skeleton: skeletons.Skeleton,
+    *,
+    size: float = 1.0,
+) -> Normalized:
+    """Centres points and scales every pose to the same mean distance.
+
+    Kudo 2018, Sec. 3.3: subtract the central joint, divide by the mean
+    distance of the joints from it.
+
+    Args:
+      points: [..., J, D] in any unit.
+      scores: [..., J]; 0 = missing.
+      skeleton: J joints.
+      size: mean distance of the seen non-root joints from the root afterwards.
+    """
+    centred = center(points, scores, skeleton)
+    scale = mean_distance(centred.points, centred.mask, skeleton) / size
+    # The squares of finite coordinates may overflow.
+    scale = tf.where(tf.math.is_finite(scale), scale, 0.0)
+    valid = centred.valid & (scale[..., 0, 0] > 0.0)
+    keep = tf.cast(valid, points.dtype)
+    return Normalized(
+        points=safe_ops.divide(centred.points, scale),
+        mask=centred.mask * keep[..., tf.newaxis],
+        root=centred.root,
+        scale=scale,
+        valid=valid,
+    )
+
+
+def denormalize(points: tf.Tensor, normalized: Normalized) -> tf.Tensor:
+    """Undoes `center` and `normalize_per_pose` for [..., J, D] points."""
+    return points * normalized.scale + normalized.root

@@ -1,0 +1,324 @@
+"""Skeletons: the tree of joints that a model, a data set or a user works in.
+
+A skeleton is data, never a constant: joint count, root, left/right pairs,
+bones, facing rule and part split come from here. The named ones and a user's
+own have the same form, a YAML file (`skeleton_files/human36m_17.yaml` shows
+every entry).
+"""
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tf_poselift import checks
+
+_FOLDER = pathlib.Path(__file__).parent / "skeleton_files"
+_REQUIRED = {"name", "joints"}
+_OPTIONAL = {"pairs", "root", "head", "legs", "facing", "maps"}
+_FACING = ("back", "front", "right", "left")
+
+
+@dataclasses.dataclass(frozen=True)
+class Facing:
+    """Joints of the facing rule: the front of the face lies left of ... right.
+
+    `back -> front` (neck to nose) points where the person faces; together with
+    `right -> left` (the shoulders) it tells a pose from its depth mirror.
+    """
+
+    back: int
+    front: int
+    right: int
+    left: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """A tree of J named joints.
+
+    Attributes:
+      name: the skeleton's name.
+      joints: J names; their order is the order of the joint axis everywhere.
+      parents: J indices; -1 for the root of the tree.
+      pairs: (left, right) joint indices.
+      root: indices of the joints whose mean is the origin of root-relative
+        poses (one joint, or several where no pelvis is seen).
+      head: index of the joint that stands for the head, or None.
+      legs: indices of the leg joints (part split of TIPSy-GAN).
+      facing: the facing rule, or None without a landmark on the face.
+      maps: {target skeleton: {target joint: {source joint: weight}}}; joints
+        of the same name map to each other without an entry.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+    root: tuple[int, ...] = (0,)
+    head: int | None = None
+    legs: tuple[int, ...] = ()
+    facing: Facing | None = None
+    maps: dict[str, dict[str, dict[str, float]]] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
+
+    @property
+    def num_joints(self) -> int:
+        return len(self.joints)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """(parent, child) of every bone, in the order of the children."""
+        return tuple((p, j) for j, p in enumerate(self.parents) if p >= 0)
+
+    @property
+    def flip(self) -> tuple[int, ...]:
+        """Permutation that exchanges the joints of every left/right pair."""
+        order = list(range(self.num_joints))
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return tuple(order)
+
+    @property
+    def symmetric_bones(self) -> tuple[tuple[int, int], ...]:
+        """(left, right) indices into `bones` of mirrored bones."""
+        flip = self.flip
+        position = {bone: i for i, bone in enumerate(self.bones)}
+        lefts = {left for left, _ in self.pairs}
+        return tuple(
+            (i, position[flip[parent], flip[child]])
+            for i, (parent, child) in enumerate(self.bones)
+            if child in lefts and (flip[parent], flip[child]) in position
+        )
+
+    @property
+    def torso(self) -> tuple[int, ...]:
+        """Every joint that is neither a leg joint nor the only root joint."""
+        left_out = set(self.legs) | (
+            set(self.root) if len(self.root) == 1 else set()
+        )
+        return tuple(j for j in range(self.num_joints) if j not in left_out)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the entries of the skeleton's YAML file."""
+        name_of = self.joints.__getitem__
+        entries: dict[str, Any] = {
+            "name": self.name,
+            "joints": {
+                joint: name_of(parent) if parent >= 0 else None
+                for joint, parent in zip(self.joints, self.parents, strict=True)
+            },
+            "pairs": [[name_of(a), name_of(b)] for a, b in self.pairs],
+            "root": [name_of(j) for j in self.root],
+            "legs": [name_of(j) for j in self.legs],
+        }
+        if self.head is not None:
+            entries["head"] = name_of(self.head)
+        if self.facing is not None:
+            entries["facing"] = {
+                key: name_of(getattr(self.facing, key)) for key in _FACING
+            }
+        if self.maps:
+            entries["maps"] = {to: dict(rows) for to, rows in self.maps.items()}
+        return entries
+
+
+def names() -> list[str]:
+    """Returns the names of the built-in skeletons."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+@functools.lru_cache
+def load(name_or_path: str) -> Skeleton:
+    """Returns a built-in skeleton by name, or one from the user's YAML file.
+
+    Raises:
+      ValueError: unknown name, or a file that is not a valid skeleton.
+      FileNotFoundError: a path (it ends in .yaml or .yml) that is not there.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = pathlib.Path(name_or_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"No skeleton file at {path}.")
+    else:
+        checks.check_member("skeleton", name_or_path, names())
+        path = _FOLDER / f"{name_or_path}.yaml"
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    return from_dict(entries, where=str(path))
+
+
+def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
+    """Builds and checks a skeleton from the entries of its YAML file.
+
+    Raises:
+      ValueError: names `where` and what must hold: known entries, one root of
+        the tree, no cycle, known joints, symmetric pairs, map weights that
+        sum to 1.
+    """
+    if not isinstance(entries, dict) or not _REQUIRED <= set(entries):
+        raise ValueError(f"{where}: must have the entries `name` and `joints`.")
+    for unknown in sorted(set(entries) - _REQUIRED - _OPTIONAL):
+        known = ", ".join(sorted(_REQUIRED | _OPTIONAL))
+        raise ValueError(f"{where}: unknown entry `{unknown}`. Known: {known}.")
+    if not isinstance(entries["joints"], dict) or not entries["joints"]:
+        raise ValueError(
+            f"{where}: `joints` must map every joint to its parent (null for "
+            "the root)."
+        )
+    joints = tuple(entries["joints"])
+
+    def index(joint: str, entry: str) -> int:
+        if joint not in joints:
+            raise ValueError(
+                f"{where}: `{entry}` names `{joint}`, which is no joint. "
+                f"Joints: {', '.join(map(str, joints))}."
+            )
+        return joints.index(joint)
+
+    parents = tuple(
+        -1 if parent is None else index(parent, "joints")
+        for parent in entries["joints"].values()
+    )
+    _check_tree(joints, parents, where)
+    pairs = []
+    for pair in entries.get("pairs") or ():
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ValueError(
+                f"{where}: `pairs` must be a list of [left, right]. Received: "
+                f"{pair}."
+            )
+        pairs.append((index(pair[0], "pairs"), index(pair[1], "pairs")))
+    _check_pairs(joints, parents, pairs, where)
+    root = tuple(index(j, "root") for j in entries.get("root") or ())
+    head = entries.get("head")
+    facing = entries.get("facing")
+    if facing is not None and set(facing) != set(_FACING):
+        raise ValueError(
+            f"{where}: `facing` must have {', '.join(_FACING)}. Received: "
+            f"{', '.join(facing)}."
+        )
+    return Skeleton(
+        name=str(entries["name"]),
+        joints=joints,
+        parents=parents,
+        pairs=tuple(pairs),
+        root=root or (parents.index(-1),),
+        head=None if head is None else index(head, "head"),
+        legs=tuple(index(j, "legs") for j in entries.get("legs") or ()),
+        facing=facing
+        and Facing(**{key: index(facing[key], "facing") for key in _FACING}),
+        maps={
+            target: _map_rows(rows, index, where)
+            for target, rows in (entries.get("maps") or {}).items()
+        },
+    )
+
+
+def _map_rows(rows, index, where: str) -> dict[str, dict[str, float]]:
+    """Returns {target joint: {source joint: weight}}, checked."""
+    checked = {}
+    for joint, source in rows.items():
+        weights = {source: 1.0} if isinstance(source, str) else dict(source)
+        for name in weights:
+            index(name, "maps")
+        if abs(sum(weights.values()) - 1.0) > 1e-3:
+            raise ValueError(
+                f"{where}: the weights of `{joint}` in `maps` must sum to 1. "
+                f"Received: {weights}."
+            )
+        checked[joint] = weights
+    return checked
+
+
+def _check_tree(joints, parents, where: str) -> None:
+    roots = [j for j, p in zip(joints, parents, strict=True) if p < 0]
+    if len(roots) != 1:
+        raise ValueError(
+            f"{where}: exactly one joint must have no parent. Received: "
+            f"{roots}."
+        )
+    for start in range(len(joints)):
+        joint, steps = start, 0
+        while parents[joint] >= 0:
+            joint, steps = parents[joint], steps + 1
+            if steps > len(joints):
+                raise ValueError(
+                    f"{where}: the parents of `{joints[start]}` form a cycle."
+                )
+
+
+def _check_pairs(joints, parents, pairs, where: str) -> None:
+    seen = [j for pair in pairs for j in pair]
+    twice = sorted({joints[j] for j in seen if seen.count(j) > 1})
+    if twice:
+        raise ValueError(f"{where}: `pairs` names {twice} more than once.")
+    partner = {
+        a: b for left, right in pairs for a, b in ((left, right), (right, left))
+    }
+    for left, right in pairs:
+        up_left, up_right = parents[left], parents[right]
+        # Joints that hang off each other (an eye from the other eye) are fine.
+        if partner.get(up_left, up_left) != up_right and up_right != left:
+            raise ValueError(
+                f"{where}: the parents of the pair `{joints[left]}`, "
+                f"`{joints[right]}` must be a pair or one joint."
+            )
+
+
+def mapping(source: Skeleton, target: Skeleton) -> np.ndarray:
+    """Returns the matrix that turns joints of `source` into those of `target`.
+
+    Args:
+      source: skeleton of the points at hand, S joints.
+      target: skeleton that is wanted, J joints.
+
+    Returns:
+      [J, S] float32; every row sums to 1 (a joint, or a weighted mean or
+      extrapolation of several).
+
+    Raises:
+      ValueError: a joint of `target` that `source` cannot give.
+    """
+    rows = source.maps.get(target.name, {})
+    matrix = np.zeros((target.num_joints, source.num_joints), np.float32)
+    missing = []
+    for j, joint in enumerate(target.joints):
+        own = {joint: 1.0} if joint in source.joints else {}
+        weights = rows.get(joint, own)
+        if not weights:
+            missing.append(joint)
+        for name, weight in weights.items():
+            matrix[j, source.joints.index(name)] = weight
+    if missing:
+        raise ValueError(
+            f"No map from skeleton `{source.name}` to `{target.name}` for "
+            f"{', '.join(missing)}. Add them under `maps` of `{source.name}`."
+        )
+    return matrix
+
+
+def map_points(
+    points: np.ndarray, scores: np.ndarray, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Maps points and their scores to another skeleton.
+
+    Args:
+      points: [..., S, D].
+      scores: [..., S]; 0 = missing.
+      matrix: [J, S] of `mapping`.
+
+    Returns:
+      points [..., J, D] and scores [..., J]: a joint's score is the lowest of
+      the joints that it is made of.
+    """
+    checks.check_shape("points", points, (matrix.shape[1], None))
+    checks.check_shape("scores", scores, (matrix.shape[1],))
+    used = np.where(matrix != 0, scores[..., None, :], np.inf)
+    return matrix @ points, used.min(axis=-1).astype(scores.dtype)

@@ -1,0 +1,71 @@
+"""Checkpoints: networks, every optimizer and the step, written whole or not."""
+
+import os
+import pathlib
+
+import tensorflow as tf
+
+from tf_poselift.methods import base
+
+
+class Checkpoints:
+    """The checkpoints of one run folder.
+
+    TensorFlow writes a checkpoint's files first and names it in the folder's
+    `checkpoint` file last, by rename: a run that is killed in between goes on
+    from the one before.
+
+    Args:
+      method: whose networks and optimizers are kept.
+      workdir: the run folder.
+      keep: how many of the newest are kept.
+    """
+
+    def __init__(
+        self,
+        method: base.PoseLifter,
+        workdir: str | os.PathLike,
+        *,
+        keep: int = 3,
+    ):
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._checkpoint = tf.train.Checkpoint(
+            step=self._step,
+            **method.networks,
+            **{
+                f"{name}_optimizer": optimizer
+                for name, optimizer in method.optimizers.items()
+            },
+        )
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint,
+            str(pathlib.Path(workdir) / "checkpoints"),
+            max_to_keep=keep,
+            checkpoint_name="checkpoint",
+        )
+
+    def save(self, step: int) -> str:
+        """Writes a checkpoint and returns its path."""
+        self._step.assign(step)
+        return self._manager.save(checkpoint_number=step)
+
+    def restore(self, path: str | None = None) -> int:
+        """Restores `path` or the newest checkpoint; returns its step, or 0.
+
+        Raises:
+          ValueError: the checkpoint is of another configuration.
+          FileNotFoundError: there is none at `path`.
+        """
+        path = path or self._manager.latest_checkpoint
+        if path is None:
+            return 0
+        if not pathlib.Path(f"{path}.index").is_file():
+            raise FileNotFoundError(f"No checkpoint at {path}.")
+        try:
+            self._checkpoint.restore(path).assert_consumed()
+        except (ValueError, AssertionError) as error:
+            raise ValueError(
+                f"The checkpoint {path} is of another configuration than the "
+                f"model: {str(error).splitlines()[0]}"
+            ) from error
+        return int(self._step)

@@ -1,0 +1,78 @@
+"""The training loop: several steps per call, one replica or many.
+
+`strategy.run` stands inside `tf.range` inside one `tf.function`; forward and
+backward pass are compiled within it, updates are decided outside
+`strategy.run`, where the logs are those of the global batch. Keras's own `fit`
+fails under MirroredStrategy with several steps per call or XLA.
+"""
+
+import tensorflow as tf
+
+from tf_poselift.data import sampling
+from tf_poselift.methods import base
+
+
+class Loop:
+    """Runs steps of a method on batches of a sampler.
+
+    Args:
+      method: built under the strategy's scope.
+      sampler: draws the batches; its batch size is the global one.
+      strategy: the strategy, or None for one device.
+    """
+
+    def __init__(
+        self,
+        method: base.PoseLifter,
+        sampler: sampling.Sampler,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self._method = method
+        self._sampler = sampler
+        self._strategy = strategy or tf.distribute.get_strategy()
+
+    @tf.function
+    def run(self, first_step: tf.Tensor, count: tf.Tensor):
+        """Runs `count` steps; returns {name: mean of its log over them}.
+
+        Args:
+          first_step: scalar int64, number of the first step, from 0.
+          count: scalar int64, at least 1.
+        """
+        totals = {
+            name: tf.zeros([], tf.float32) for name in self._method.log_names()
+        }
+        for i in tf.range(count):
+            logs = self._step(first_step + i)
+            totals = {name: total + logs[name] for name, total in
+                      totals.items()}
+        steps = tf.cast(count, tf.float32)
+        return {name: total / steps for name, total in totals.items()}
+
+    def _step(self, step):
+        strategy, method = self._strategy, self._method
+        update = strategy.run(self._gradients, args=(step,))
+        logs = {
+            name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for name, value in update.logs.items()
+        }
+        decisions = method.updates(logs)
+        for name, gradients in update.gradients.items():
+            base.apply_if(
+                decisions.get(name),
+                lambda name=name, gradients=gradients: strategy.run(
+                    method.apply, args=(name, gradients)
+                ),
+            )
+        if update.state:
+            strategy.run(method.apply_state, args=(update.state,))
+        return logs
+
+    def _gradients(self, step) -> base.Update:
+        context = tf.distribute.get_replica_context()
+        batch = self._sampler.draw(
+            step,
+            context.replica_id_in_sync_group,
+            context.num_replicas_in_sync,
+        )
+        return self._method.gradients(batch)

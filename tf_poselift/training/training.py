@@ -1,0 +1,159 @@
+"""Trains a method on prepared data sets, from flags' values to a run folder."""
+
+import math
+import os
+import time
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tqdm
+
+from tf_poselift import config as config_lib
+from tf_poselift import methods
+from tf_poselift.data import reader
+from tf_poselift.data import sampling
+from tf_poselift.training import checkpoints
+from tf_poselift.training import loop
+from tf_poselift.training import run_folder
+from tf_poselift.training import strategies
+from tf_poselift.training import summaries
+
+
+def train(
+    method: str,
+    *,
+    dataset: str,
+    data_dir: str,
+    workdir: str | os.PathLike,
+    steps: int,
+    batch_size: int | None = None,
+    seed: int = 0,
+    overrides: Sequence[str] = (),
+    strategy: str = "auto",
+    precision: str = "float32",
+    flip: bool = False,
+    save_every: int = 1000,
+    log_every: int = 50,
+) -> dict[str, float]:
+    """Trains, or continues the run in `workdir`; returns the last logs.
+
+    Args:
+      method: a name of `methods.names()`.
+      dataset: NAME[/CONFIG][:VERSION], several by comma; its `train` split.
+      data_dir: folder of prepared data sets.
+      workdir: the run folder.
+      steps: total number of updates, those of earlier calls included.
+      batch_size: global batch; None takes the method's own.
+      seed: of initial weights and of every draw.
+      overrides: FIELD=VALUE for the method's config.
+      strategy: a name of `strategies.NAMES`.
+      precision: a Keras dtype policy, e.g. "mixed_bfloat16".
+      flip: left/right flip augmentation.
+      save_every: steps between checkpoints.
+      log_every: steps of one call, whose mean logs are shown and written.
+
+    Raises:
+      ValueError: unknown method or field, a batch that does not divide by the
+        replicas, a run of other settings in `workdir`, losses that are not
+        finite.
+      FileNotFoundError: no such prepared data set.
+    """
+    module = methods.load(method)
+    config = config_lib.override(module.Config(), overrides)
+    batch_size = batch_size or config.batch_size
+    device_strategy = strategies.make(strategy)
+    check_batch(batch_size, device_strategy)
+
+    table = reader.read(dataset, "train", data_dir)
+    settings = run_folder.Settings(
+        method=method,
+        config=config_lib.to_json(config),
+        skeleton=table.skeleton.to_dict(),
+        dataset=dataset,
+        data=table.datasets,
+        batch_size=batch_size,
+        seed=seed,
+        precision=precision,
+        flip=flip,
+        strategy=strategy,
+        commit=run_folder.commit(),
+    )
+    make_statistics = getattr(module, "statistics", None)
+    statistics = make_statistics(table, config) if make_statistics else {}
+    make_derived = getattr(module, "derived", None)
+    # Under a strategy every replica gets its own copy of weights and data.
+    with strategies.scope(device_strategy):
+        model = run_folder.build_method(settings, statistics)
+        sampler = sampling.Sampler(
+            table,
+            module.batch_spec(config),
+            batch_size=batch_size,
+            seed=seed,
+            flip=flip,
+            derived=make_derived(table, config) if make_derived else None,
+        )
+    run_folder.open_for_training(workdir, settings, statistics)
+    return _run(
+        model,
+        loop.Loop(model, sampler, device_strategy),
+        checkpoints.Checkpoints(model, workdir),
+        summaries.Summaries(model, table, workdir),
+        steps=steps,
+        save_every=save_every,
+        log_every=log_every,
+    )
+
+
+def check_batch(batch_size: int, strategy) -> None:
+    """Raises ValueError unless the batch divides by the replicas."""
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    if batch_size < 1 or batch_size % replicas:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {replicas} replicas. "
+            f"Received: {batch_size}."
+        )
+
+
+def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
+    step = kept.restore()
+    if step >= steps:
+        print(f"Nothing to do: the run has {step} of {steps} steps.")
+        return {}
+    if step:
+        print(f"Continuing from step {step}.")
+    logs = {}
+    started = time.monotonic()
+    with tqdm.tqdm(
+        total=steps, initial=step, unit="step", dynamic_ncols=True
+    ) as bar:
+        while step < steps:
+            # Calls end where checkpoints are due.
+            until = min(
+                step + log_every, steps, (step // save_every + 1) * save_every
+            )
+            values = training_loop.run(
+                tf.constant(step, tf.int64), tf.constant(until - step, tf.int64)
+            )
+            logs = {name: float(value) for name, value in values.items()}
+            check_finite(logs, step, until)
+            bar.update(until - step)
+            step = until
+            bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
+            written.scalars(logs, step)
+            if step % save_every == 0 or step == steps:
+                kept.save(step)
+                written.skeletons(step)
+    seconds = time.monotonic() - started
+    print(f"Trained to step {step} in {seconds:.0f} s.")
+    return logs
+
+
+def check_finite(logs: dict[str, float], first: int, last: int) -> None:
+    """Raises ValueError naming the logs that are NaN or infinite."""
+    bad = [name for name, value in logs.items() if not math.isfinite(value)]
+    if bad:
+        raise ValueError(
+            f"Losses must be finite. Received: {', '.join(bad)} not finite in "
+            f"steps {first} to {last}. The last checkpoint is intact; try a "
+            "lower `--config=learning_rate=...`."
+        )

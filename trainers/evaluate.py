@@ -1,0 +1,52 @@
+"""Scores a trained model on a split with 3D.
+
+python trainers/evaluate.py --workdir=runs/kudo --dataset=deepmimic
+
+Prints a table and writes results.json and poses.png (the best, the median and
+the worst pose).
+"""
+
+import sys
+
+from absl import app
+from absl import flags
+
+from tf_poselift.evaluation import evaluation
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder of trainers/train.py.", required=True
+)
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    None,
+    "NAME[/CONFIG][:VERSION], several by comma.",
+    required=True,
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of prepared data sets; default: TFDS's own."
+)
+_SPLIT = flags.DEFINE_string("split", "test", "Split to evaluate on.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Path of a checkpoint; default: the newest."
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Default: WORKDIR/evaluation/DATASET-SPLIT."
+)
+
+
+def main(_) -> None:
+    try:
+        evaluation.evaluate(
+            _WORKDIR.value,
+            dataset=_DATASET.value,
+            split=_SPLIT.value,
+            data_dir=_DATA_DIR.value,
+            checkpoint=_CHECKPOINT.value,
+            output_dir=_OUTPUT_DIR.value,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

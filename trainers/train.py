@@ -1,0 +1,83 @@
+"""Trains a method on prepared data sets.
+
+python trainers/train.py --method=kudo2018 --dataset=deepmimic \
+    --workdir=runs/kudo --steps=2400 --batch_size=256
+
+The same command continues a run that was stopped. `--list` shows what there
+is to choose from.
+"""
+
+import sys
+
+from absl import app
+from absl import flags
+
+from tf_poselift import methods
+from tf_poselift.data import prepared
+from tf_poselift.training import strategies
+from tf_poselift.training import training
+
+_METHOD = flags.DEFINE_string("method", None, "Method; see --list.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "NAME[/CONFIG][:VERSION], several by comma."
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", prepared.DATA_DIR, "Folder of prepared data sets."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.")
+_STEPS = flags.DEFINE_integer("steps", 10_000, "Updates in all.", 1)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", None, "Global batch; default: the method's own.", 1
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of weights and of every draw.")
+_CONFIG = flags.DEFINE_multi_string(
+    "config", [], "FIELD=VALUE of the method's config; may be repeated."
+)
+_STRATEGY = flags.DEFINE_enum(
+    "strategy", "auto", strategies.NAMES, "Where the replicas run."
+)
+_VIRTUAL_DEVICES = flags.DEFINE_integer(
+    "virtual_devices", 1, "Logical CPUs, to try --strategy=mirrored.", 1
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16"], "Keras policy."
+)
+_FLIP = flags.DEFINE_bool("flip", False, "Left/right flip augmentation.")
+_SAVE_EVERY = flags.DEFINE_integer(
+    "save_every", 1000, "Steps between checkpoints.", 1
+)
+_LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
+
+
+def main(_) -> None:
+    if _LIST.value:
+        print("methods:\n  " + "\n  ".join(methods.describe()))
+        prepared = prepared.known(_DATA_DIR.value) or ["none"]
+        print(f"data sets in {_DATA_DIR.value}:\n  " + "\n  ".join(prepared))
+        return
+    for flag in (_METHOD, _DATASET, _WORKDIR):
+        if flag.value is None:
+            raise app.UsageError(f"--{flag.name} is required.")
+    if _VIRTUAL_DEVICES.value > 1:
+        strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
+    try:
+        training.train(
+            _METHOD.value,
+            dataset=_DATASET.value,
+            data_dir=_DATA_DIR.value,
+            workdir=_WORKDIR.value,
+            steps=_STEPS.value,
+            batch_size=_BATCH_SIZE.value,
+            seed=_SEED.value,
+            overrides=_CONFIG.value,
+            strategy=_STRATEGY.value,
+            precision=_PRECISION.value,
+            flip=_FLIP.value,
+            save_every=_SAVE_EVERY.value,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)
