@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 
+import tensorflow as tf
 from absl import app
 from absl import flags
 
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> None:
     del argv
     try:
         export()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, tf.errors.OpError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

@@ -13,6 +13,7 @@ the real server hangs on one when batching is on.
 import contextlib
 import http.server
 import json
+import math
 import re
 import signal
 import sys
@@ -48,7 +49,7 @@ _HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen on.")
 _MAX_REQUEST_MB = flags.DEFINE_integer("max_request_mb", 64, "Largest request.")
 
 _GRACE_SECONDS = 10.0  # for what is being answered when the server stops
-_IDLE_SECONDS = 30.0  # then a silent connection is closed
+_MAX_ELEMENTS = 1 << 26  # of one input
 
 _PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)"
@@ -147,6 +148,9 @@ def _invalid(message: str) -> tf.errors.InvalidArgumentError:
 
 def _to_array(proto) -> np.ndarray:
     try:
+        # One value may stand for any number of them.
+        if math.prod(d.size for d in proto.tensor_shape.dim) > _MAX_ELEMENTS:
+            raise ValueError(f"more than {_MAX_ELEMENTS} elements")
         return tf.make_ndarray(proto)
     except (TypeError, ValueError) as error:
         raise _invalid(f"An input is no tensor: {error}") from error
@@ -203,7 +207,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
+    timeout = 30.0  # then a silent connection is closed
     # Unbuffered writes make two packets, and the second one waits 40 ms for
     # the client's delayed acknowledgement.
     wbufsize = -1
@@ -287,12 +291,7 @@ def _as_dict(message) -> dict:
 
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
-    """Serves inside the `with` block; gives the line to print when ready.
-
-    Raises:
-      ValueError: no model to serve.
-      OSError: a port is taken.
-    """
+    """Serves inside the `with` block; gives the line to print when ready."""
     model = loaded_model.load(_MODEL_NAME.value, _MODEL_BASE_PATH.value)
     host, max_bytes = _HOST.value, _MAX_REQUEST_MB.value << 20
     grpc_server = grpc.server(

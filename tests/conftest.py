@@ -1,9 +1,41 @@
-"""Set-up of all tests: two logical CPUs, so that two replicas can be tried."""
+"""Set-up of all tests, and a prepared data set for those that need one."""
 
+import dataclasses
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import pytest  # noqa: E402
+
+from tf_poselift import skeletons  # noqa: E402
+from tf_poselift.data import synthetic  # noqa: E402
+from tf_poselift.data import writer  # noqa: E402
 from tf_poselift.training import strategies  # noqa: E402
 
+# So that two replicas can be tried.
 strategies.use_virtual_devices(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedDataset:
+    """What `--dataset` and `--data_dir` take."""
+
+    dataset: str
+    data_dir: str
+
+
+@pytest.fixture(scope="session")
+def prepared_dataset(tmp_path_factory) -> PreparedDataset:
+    """8 + 2 + 2 clips of 40 frames in 2 views, `human36m_17`, 3D, cameras."""
+    skeleton = skeletons.load("human36m_17")
+    clips = {"train": 8, "validation": 2, "test": 2}
+    splits = {
+        split: synthetic.table(
+            skeleton, clips=count, frames=40, views=2, seed=seed
+        )
+        for seed, (split, count) in enumerate(clips.items())
+    }
+    data_dir = str(tmp_path_factory.mktemp("data"))
+    return PreparedDataset(
+        writer.write(splits, data_dir, name="synthetic"), data_dir
+    )

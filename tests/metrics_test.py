@@ -146,6 +146,9 @@ def test_correct_poses_score():
     worst = distances(align_by_loop(predicted, TRUTH), TRUTH).max()
     expected = 300 - np.floor(worst)
     np.testing.assert_allclose(metrics.cps(predicted, TRUTH), expected)
+    # A point can only be moved to the middle: an error of 5 is below 6 to 300.
+    truth = np.array([[-5.0, 0, 0], [5.0, 0, 0]])
+    np.testing.assert_allclose(metrics.cps(np.ones((2, 3)), truth), 295.0)
 
 
 def test_mirrored_poses():
@@ -159,11 +162,19 @@ def test_mirrored_poses():
     np.testing.assert_array_equal(metrics.mirror_rate(truth, truth), 0.0)
 
 
-def test_flat_predictions_are_not_mirrored():
-    truth = poses(200)
-    flat = truth * [1.0, 1.0, 0.0]
-    np.testing.assert_array_equal(metrics.mirror_rate(flat, truth), 0.0)
-    np.testing.assert_array_equal(metrics.mirror_rate(flat, flat), 0.0)
+def test_flat_poses_are_not_mirrored():
+    pose = poses(200)
+    flat = pose * [1.0, 1.0, 0.0]
+    tilted = flat + 0.3 * flat[..., :1] * [0.0, 0.0, 1.0]
+    for predicted, truth in (
+        (flat, pose),
+        (flat, flat),
+        (tilted, pose),
+        (tilted, tilted),
+        (pose, tilted),
+    ):
+        rate = metrics.mirror_rate(predicted, truth)
+        np.testing.assert_array_equal(rate, 0.0)
 
 
 @pytest.mark.parametrize("predicted", ["zeros", "point", "flat", "line"])

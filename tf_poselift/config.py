@@ -53,13 +53,18 @@ def parse(name: str, text: str, kind) -> Any:
             continue
         try:
             return _parse_one(text, option)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError):
             continue
-    names = " or ".join(
-        "none" if o is type(None) else getattr(o, "__name__", str(o))
-        for o in options
-    )
+    names = " or ".join(_type_name(option) for option in options)
     raise ValueError(f"`{name}` must be {names}. Received: `{text}`.")
+
+
+def _type_name(kind) -> str:
+    if kind is type(None):
+        return "none"
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(typing.get_args(kind))
+    return str(kind) if typing.get_args(kind) else kind.__name__
 
 
 def _parse_one(text: str, kind) -> Any:
@@ -75,9 +80,17 @@ def _parse_one(text: str, kind) -> Any:
             raise ValueError(text)
         return text
     value = ast.literal_eval(text)
-    if typing.get_origin(kind) is tuple and isinstance(value, tuple | list):
-        return tuple(value)
-    raise ValueError(text)
+    if typing.get_origin(kind) is not tuple or not isinstance(
+        value, tuple | list
+    ):
+        raise ValueError(text)
+    kinds = typing.get_args(kind)
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    return tuple(
+        parse(f"{text}[{i}]", str(item), item_kind)
+        for i, (item, item_kind) in enumerate(zip(value, kinds, strict=True))
+    )
 
 
 def to_json(config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Missing joints (score 0) take no part in any mean and are placed on the root,
 so that a network sees a zero there. A pose is `valid` if its root is seen, at
-least `MIN_VISIBLE` further joints are, every number of it is finite and its
+least `MIN_VISIBLE` further joints are, every seen joint is finite and its
 scale is not zero; an invalid pose comes out as zeros, never as NaN.
 """
 
@@ -85,9 +85,11 @@ def center(
     """
     checks.check_shape("points", points, (skeleton.num_joints, None))
     checks.check_shape("scores", scores, (skeleton.num_joints,))
-    finite = tf.reduce_all(tf.math.is_finite(points), axis=(-2, -1))
-    finite &= tf.reduce_all(tf.math.is_finite(scores), axis=-1)
     seen = scores > 0.0
+    # Detectors also write NaN for a joint that they do not see.
+    usable = tf.reduce_all(tf.math.is_finite(points), axis=-1) | ~seen
+    usable &= tf.math.is_finite(scores)
+    finite = tf.reduce_all(usable, axis=-1)
     root_seen = tf.reduce_all(tf.gather(seen, skeleton.root, axis=-1), axis=-1)
     others = tf.cast(seen, points.dtype) * (1.0 - _is_root(skeleton))
     enough = tf.reduce_sum(others, axis=-1) >= MIN_VISIBLE

@@ -52,8 +52,8 @@ _LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
 def main(_) -> None:
     if _LIST.value:
         print("methods:\n  " + "\n  ".join(methods.describe()))
-        prepared = prepared.known(_DATA_DIR.value) or ["none"]
-        print(f"data sets in {_DATA_DIR.value}:\n  " + "\n  ".join(prepared))
+        known = prepared.known(_DATA_DIR.value) or ["none"]
+        print(f"data sets in {_DATA_DIR.value}:\n  " + "\n  ".join(known))
         return
     for flag in (_METHOD, _DATASET, _WORKDIR):
         if flag.value is None:

@@ -5,19 +5,18 @@ import pytest
 import tensorflow as tf
 
 from tf_poselift.export import c_loader
-from tf_poselift.export import saved_model
 from tf_poselift.export import signatures
 
 
 @pytest.fixture
-def session(toy, tmp_path):
-    return c_loader.Session(saved_model.export(toy, tmp_path))
+def session(model_dir):
+    return c_loader.Session(model_dir / "2")
 
 
-def test_answers_by_name(toy, session):
-    inputs = signatures.serving_default(toy).examples(3)
+def test_answers_by_name(kept_toy, session):
+    inputs = signatures.serving_default(kept_toy).examples(3)
     answers = session.run("serving_default", inputs)
-    right = toy.serve(**{k: tf.constant(v) for k, v in inputs.items()})
+    right = kept_toy.serve(**{k: tf.constant(v) for k, v in inputs.items()})
     assert set(answers) == {"joints_3d", "scale", "valid"}
     assert answers["valid"].dtype == bool
     np.testing.assert_allclose(
@@ -25,8 +24,8 @@ def test_answers_by_name(toy, session):
     )
 
 
-def test_an_empty_batch_is_answered_with_an_empty_result(toy, session):
-    inputs = signatures.serving_default(toy).examples(0)
+def test_an_empty_batch_is_answered_with_an_empty_result(kept_toy, session):
+    inputs = signatures.serving_default(kept_toy).examples(0)
     answers = session.run("serving_default", inputs)
     assert answers["joints_3d"].shape == (0, 17, 3)
 
@@ -38,15 +37,15 @@ def test_an_empty_batch_is_answered_with_an_empty_result(toy, session):
         (lambda x: x.astype(np.float64), "float but double is provided"),
     ],
 )
-def test_wrong_inputs_get_the_servers_errors(toy, session, change, message):
-    inputs = signatures.serving_default(toy).examples(3)
+def test_wrong_inputs_get_the_server_errors(kept_toy, session, change, message):
+    inputs = signatures.serving_default(kept_toy).examples(3)
     inputs["keypoints_2d"] = change(inputs["keypoints_2d"])
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         session.run("serving_default", inputs)
 
 
-def test_a_missing_input_is_an_error(toy, session):
-    inputs = signatures.serving_default(toy).examples(3)
+def test_a_missing_input_is_an_error(kept_toy, session):
+    inputs = signatures.serving_default(kept_toy).examples(3)
     del inputs["scores"]
     with pytest.raises(tf.errors.InvalidArgumentError, match="scores"):
         session.run("serving_default", inputs)
@@ -57,8 +56,8 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
         c_loader.Session(tmp_path)
 
 
-def test_threads_may_share_a_session(toy, session):
-    inputs = signatures.serving_default(toy).examples(64)
+def test_threads_may_share_a_session(kept_toy, session):
+    inputs = signatures.serving_default(kept_toy).examples(64)
     wrong = {name: value[..., :1] for name, value in inputs.items()}
     expected = session.run("serving_default", inputs)["joints_3d"]
 

@@ -1,11 +1,14 @@
 """A small method for the tests of the export."""
 
+import pathlib
+
 import keras
 import pytest
 import tensorflow as tf
 
 from tf_poselift import normalization
 from tf_poselift import skeletons
+from tf_poselift.export import saved_model
 
 
 class ToyLifter:
@@ -41,3 +44,18 @@ class ToyLifter:
 @pytest.fixture
 def toy() -> ToyLifter:
     return ToyLifter()
+
+
+@pytest.fixture(scope="session")
+def kept_toy() -> ToyLifter:
+    """One for all tests; they leave it as it is."""
+    return ToyLifter()
+
+
+@pytest.fixture(scope="session")
+def model_dir(kept_toy, tmp_path_factory) -> pathlib.Path:
+    """Versions 2 and 10 of `kept_toy`."""
+    folder = tmp_path_factory.mktemp("models") / "lifter"
+    for version in (2, 10):
+        saved_model.export(kept_toy, folder, version=version)
+    return folder

@@ -189,7 +189,7 @@ def test_points_at_and_behind_the_camera_stay_finite(jit, lens):
         return pixels, tape.gradient(loss, points)
 
     pixels, gradient = (x.numpy() for x in project(points[tf.newaxis]))
-    assert np.isfinite(pixels).all()
+    assert np.abs(pixels).max() < 1e7
     assert np.isfinite(gradient).all()
     # On its own side, far outside the image.
     right_up = pixels[0, 3] - CENTER[0]

@@ -104,12 +104,17 @@ def test_views_without_a_score_do_not_count():
     np.testing.assert_allclose(triangulated[0], [0.0, 0.0, 0.0])
 
 
-@pytest.mark.parametrize("case", ["same camera", "point between cameras"])
+@pytest.mark.parametrize("case", ["one camera", "opposite", "side by side"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_parallel_rays_are_not_valid(case, dtype):
     pixels, scores, projection = seen_by_ring(np.zeros((1, 3)), 2, dtype)
-    if case == "same camera":
+    if case != "opposite":
         pixels, projection = pixels[[0, 0]], projection[[0, 0]]
+    if case == "side by side":
+        intrinsics, rotation, translation = (x[0] for x in ring(1, dtype=dtype))
+        projection[1] = triangulation.projection_matrices(
+            intrinsics, rotation, translation + dtype([100.0, 0.0, 0.0])
+        )
     points, valid = triangulation.triangulate(pixels, scores, projection)
     assert not valid.numpy().any()
     np.testing.assert_array_equal(points, np.zeros((1, 3)))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.methods import base
+from tf_poselift.training import strategies
 
 SKELETON = skeletons.from_dict(
     {"name": "three", "joints": {"a": None, "b": "a", "c": "b"}}
@@ -70,7 +71,9 @@ class Line(base.PoseLifter):
 def make_batch(count: int, seed: int = 0) -> dict[str, tf.Tensor]:
     rng = np.random.default_rng(seed)
     return {
-        schema.KEYPOINTS_2D: tf.constant(rng.normal(size=(count, 3, 2)), "float32"),
+        schema.KEYPOINTS_2D: tf.constant(
+            rng.normal(size=(count, 3, 2)), "float32"
+        ),
         schema.SCORES: tf.ones([count, 3]),
         schema.INDEX: tf.range(count, dtype=tf.int64),
         schema.STEP: tf.constant(0, tf.int64),
@@ -177,7 +180,7 @@ def test_compile_refuses_optimizers():
 def test_one_replica_equals_two():
     count, steps = 8, 5
     single = Line(SKELETON, Config(weight_decay=0.1))
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = strategies.make("mirrored")
     with strategy.scope():
         double = Line(SKELETON, Config(weight_decay=0.1))
 

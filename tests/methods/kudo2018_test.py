@@ -60,8 +60,7 @@ def test_losses_equal_the_equations():
     angle = method.uniform(batch, "view", minval=-math.pi, maxval=math.pi)
     fake = points.copy()
     fake[..., 0] = (
-        points[..., 0] * np.cos(angle)[:, None]
-        + depth * np.sin(angle)[:, None]
+        points[..., 0] * np.cos(angle)[:, None] + depth * np.sin(angle)[:, None]
     )  # Eq. 1
     d = method.networks["discriminator"]
     real_d, fake_d = (

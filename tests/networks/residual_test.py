@@ -49,7 +49,9 @@ def test_layers_start_different_and_seeds_repeat():
     kernels = [layer.get_weights()[0] for layer in first.hidden]
     assert not np.array_equal(kernels[0], kernels[1])
     for a, b, c in zip(
-        first.get_weights(), again.get_weights(), other.get_weights(),
+        first.get_weights(),
+        again.get_weights(),
+        other.get_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)

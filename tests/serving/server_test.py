@@ -64,6 +64,18 @@ def test_grpc_refuses_an_empty_batch(stand_in):
     assert "at least one row" in caught.value.details()
 
 
+def test_grpc_refuses_a_tensor_that_one_value_would_blow_up(stand_in):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "lifter"
+    proto = tf.make_tensor_proto(1.0, shape=[1])
+    proto.tensor_shape.dim[0].size = 10**10
+    request.inputs["scores"].CopyFrom(proto)
+    with grpc.insecure_channel(stand_in.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        with pytest.raises(grpc.RpcError, match="An input is no tensor"):
+            stub.Predict(request, timeout=SECONDS)
+
+
 def test_answers_carry_typed_fields_as_the_real_server_does(stand_in):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "lifter"
@@ -137,7 +149,10 @@ def test_a_port_in_use_ends_it_with_one_message(stand_in, start, flag):
     assert "Traceback" not in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+)
 def test_a_signal_stops_it_in_good_order(start, body, number):
     with start() as served:
         idle = connect(served)

@@ -11,15 +11,13 @@ def flip(
     mirror: tf.Tensor,
     width: tf.Tensor,
     skeleton: skeletons.Skeleton,
-    *,
-    prefix: str = "",
 ) -> dict[str, tf.Tensor]:
     """Mirrors some examples and exchanges their left and right joints.
 
     Keypoints are mirrored about the middle of the image, x -> width - x, or,
     where the width is unknown, about the root of the example's first frame in
-    each view. 3D is mirrored about the camera's optical axis, x -> -x, which
-    is the same where the principal point is the middle of the image.
+    each view. 3D is mirrored at the plane through the optical axis, x -> -x,
+    which is the same where the principal point is the middle of the image.
 
     Args:
       batch: `keypoints_2d` [B, T, V, J, 2] pixels, `scores` [B, T, V, J], and
@@ -28,31 +26,25 @@ def flip(
       mirror: [B] bool, the examples to mirror.
       width: [B, V] of the images in pixels; 0 = unknown.
       skeleton: J joints.
-      prefix: of the keys, e.g. "unpaired_".
 
     Returns:
       A new batch.
     """
+    mirrored = {
+        schema.KEYPOINTS_2D: _mirror_keypoints(
+            batch[schema.KEYPOINTS_2D], width, skeleton
+        ),
+        schema.SCORES: batch[schema.SCORES],
+    }
+    if schema.JOINTS_3D in batch:
+        joints_3d = batch[schema.JOINTS_3D]
+        mirrored[schema.JOINTS_3D] = joints_3d * [-1.0, 1.0, 1.0]
+        mirrored[schema.JOINTS_3D_VALID] = batch[schema.JOINTS_3D_VALID]
     flipped = dict(batch)
-    order = list(skeleton.flip)
-    for key in (
-        schema.KEYPOINTS_2D,
-        schema.SCORES,
-        schema.JOINTS_3D,
-        schema.JOINTS_3D_VALID,
-    ):
-        value = batch.get(prefix + key)
-        if value is None:
-            continue
-        other = value
-        if key == schema.KEYPOINTS_2D:
-            other = _mirror_keypoints(value, width, skeleton)
-        elif key == schema.JOINTS_3D:
-            other = value * [-1.0, 1.0, 1.0]
-        joint_axis = 3
-        other = tf.gather(other, order, axis=joint_axis)
+    for key, value in mirrored.items():
+        exchanged = tf.gather(value, skeleton.flip, axis=3)
         where = tf.reshape(mirror, [-1] + [1] * (value.shape.rank - 1))
-        flipped[prefix + key] = tf.where(where, other, value)
+        flipped[key] = tf.where(where, exchanged, batch[key])
     return flipped
 
 

@@ -67,9 +67,17 @@ def load(path: str | os.PathLike) -> JointMap:
     Raises:
       ValueError: names the file and the entry that is missing or unknown.
     """
-    entries = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+        entries = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
     for entry in entries:
         checks.check_member(f"entry of {path}", entry, _ENTRIES)
+    if not {"skeleton", "joints"} <= set(entries):
+        raise ValueError(
+            f"{path} must have the entries `skeleton` and `joints`."
+        )
     skeleton = skeletons.load(entries["skeleton"])
     joints = entries["joints"]
     if set(joints) != set(skeleton.joints):

@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from tf_poselift import schema
 from tf_poselift import skeletons
@@ -100,6 +101,37 @@ def _default_config(folder: pathlib.Path) -> str | None:
     return configs[0]
 
 
+def open_builder(
+    dataset: str, data_dir: str | None = None
+) -> tfds.core.DatasetBuilder:
+    """Returns a reader of one prepared data set, which fits the schema.
+
+    Raises:
+      ValueError, FileNotFoundError: as `find`; a description that cannot be
+        read; features that are not those of the schema.
+    """
+    folder = find(dataset, data_dir)
+    try:
+        builder = tfds.builder_from_directory(str(folder))
+        skeleton(builder)
+    except (ValueError, KeyError, OSError, json_format.ParseError) as error:
+        name = _WORDS.fullmatch(dataset)["name"]
+        raise ValueError(
+            f"Cannot read the description of the data set in {folder}: "
+            f"{error}. {rebuild(name, folder)}"
+        ) from error
+    check_features(builder)
+    return builder
+
+
+def rebuild(name: str, folder: str | pathlib.Path) -> str:
+    """Returns the sentence that says how to replace a damaged data set."""
+    return (
+        f"Delete {folder} and build it again: `python datasets/build.py "
+        f"--dataset={name}`."
+    )
+
+
 def full_name(builder: tfds.core.DatasetBuilder) -> str:
     """Returns "NAME/CONFIG:VERSION" of a prepared data set."""
     config = builder.builder_config
@@ -109,17 +141,22 @@ def full_name(builder: tfds.core.DatasetBuilder) -> str:
 
 def skeleton(builder: tfds.core.DatasetBuilder) -> skeletons.Skeleton:
     """Returns the skeleton in a data set's metadata."""
-    missing = {schema.METADATA_SKELETON, schema.METADATA_ACTIONS} - set(
-        builder.info.metadata or {}
-    )
-    if missing:
+    metadata = builder.info.metadata or {}
+    for key in (schema.METADATA_SKELETON, schema.METADATA_ACTIONS):
+        if key not in metadata:
+            raise ValueError(f"metadata.json lacks `{key}`")
+    return skeletons.from_dict(metadata[schema.METADATA_SKELETON])
+
+
+def check_split(builder: tfds.core.DatasetBuilder, split: str) -> None:
+    """Raises ValueError that lists the known splits if `split` is none."""
+    known_splits = sorted(builder.info.splits)
+    asked = [re.sub(r"\[.*\]$", "", part) for part in split.split("+")]
+    if not set(asked) <= set(known_splits):
         raise ValueError(
-            f"The metadata of {builder.data_dir} must have "
-            f"{', '.join(sorted(missing))}. Its builder must use "
-            "`records.dataset_info`."
+            f"Unknown split `{split}` of `{full_name(builder)}`. Known: "
+            f"{', '.join(known_splits)}."
         )
-    entries = builder.info.metadata[schema.METADATA_SKELETON]
-    return skeletons.from_dict(entries, where=f"{builder.data_dir}/metadata")
 
 
 def check_features(builder: tfds.core.DatasetBuilder) -> None:
@@ -153,8 +190,7 @@ def check_features(builder: tfds.core.DatasetBuilder) -> None:
     if faults:
         raise ValueError(
             f"The records in {builder.data_dir} must fit the schema. Received: "
-            f"{'; '.join(faults)}. Build them again: `python "
-            f"datasets/build.py --dataset={builder.name}`."
+            f"{'; '.join(faults)}. {rebuild(builder.name, builder.data_dir)}"
         )
 
 

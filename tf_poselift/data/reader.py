@@ -4,7 +4,6 @@
 cores once the system has the files in its cache.
 """
 
-import re
 from typing import Any
 
 import numpy as np
@@ -54,8 +53,8 @@ def read(dataset: str, split: str, data_dir: str | None = None) -> tables.Table:
 
 
 def _read_one(dataset: str, split: str, data_dir: str | None) -> tables.Table:
-    builder = open_builder(dataset, data_dir)
-    check_split(builder, split)
+    builder = prepared.open_builder(dataset, data_dir)
+    prepared.check_split(builder, split)
     try:
         clips = list(
             tfds.as_numpy(
@@ -65,8 +64,7 @@ def _read_one(dataset: str, split: str, data_dir: str | None) -> tables.Table:
     except tf.errors.OpError as error:
         raise ValueError(
             f"Cannot read {_damaged_file(builder)}: it is corrupt or cut off. "
-            f"Delete {builder.data_dir} and build it again: `python "
-            f"datasets/build.py --dataset={builder.name}`."
+            f"{prepared.rebuild(builder.name, builder.data_dir)}"
         ) from error
     clips.sort(key=lambda clip: clip[schema.CLIP_ID])
     if not clips:
@@ -77,27 +75,6 @@ def _read_one(dataset: str, split: str, data_dir: str | None) -> tables.Table:
     table = _to_table(builder, clips)
     _check(table)
     return table
-
-
-def open_builder(
-    dataset: str, data_dir: str | None = None
-) -> tfds.core.DatasetBuilder:
-    """Returns a reader of one prepared data set whose features are checked."""
-    folder = prepared.find(dataset, data_dir)
-    builder = tfds.builder_from_directory(str(folder))
-    prepared.check_features(builder)
-    return builder
-
-
-def check_split(builder: tfds.core.DatasetBuilder, split: str) -> None:
-    """Raises ValueError that lists the known splits if `split` is none."""
-    known = sorted(builder.info.splits)
-    asked = [re.sub(r"\[.*\]$", "", part) for part in split.split("+")]
-    if not set(asked) <= set(known):
-        raise ValueError(
-            f"Unknown split `{split}` of `{prepared.full_name(builder)}`. "
-            f"Known: {', '.join(known)}."
-        )
 
 
 def _to_table(builder, clips: list[dict[str, Any]]) -> tables.Table:

@@ -5,6 +5,8 @@ pass a shuffle buffer. What comes next depends on that buffer: unlike with
 `sampling`, training that is continued does not see what it would have seen.
 """
 
+import functools
+
 import tensorflow as tf
 
 from tf_poselift import randomness
@@ -49,8 +51,8 @@ def dataset(
       ValueError: unknown split, records without what the spec asks for, or no
         clip that is long enough.
     """
-    builder = reader.open_builder(name, data_dir)
-    reader.check_split(builder, split)
+    builder = prepared.open_builder(name, data_dir)
+    prepared.check_split(builder, split)
     features = builder.info.features
     views = features[schema.SCORES].shape[1]
     where = prepared.full_name(builder)
@@ -62,58 +64,70 @@ def dataset(
         flip=flip,
         where=where,
     )
-    clips = builder.as_dataset(
-        split=split, read_config=reader.READ_CONFIG
-    ).scan(
-        tf.constant(0, tf.int64),
-        lambda start, clip: (start + _length(clip), (start, clip)),
+    examples = functools.partial(
+        _examples,
+        _numbered_clips(builder, split),
+        views=views,
+        seed=seed,
+        open_clips=open_clips,
     )
-
-    def examples(spec, epoch):
-        return clips.interleave(
-            lambda start, clip: tf.data.Dataset.from_tensor_slices(
-                _examples(spec, views, seed, epoch, start, clip)
-            ),
-            cycle_length=open_clips,
-        )
-
-    def stream(spec, seed):
-        epochs = tf.data.Dataset.counter()
-        everything = epochs.flat_map(lambda epoch: examples(spec, epoch))
-        return everything.shuffle(shuffle_buffer, seed).batch(batch_size, True)
-
     if next(iter(examples(spec, 0).take(1)), None) is None:
         raise ValueError(
             "The clips must be long enough for the frame offsets "
             f"{spec.frames}. Received: `{split}` of {where}."
         )
-    skeleton = prepared.skeleton(builder)
+    specs = (spec, _SINGLE) if spec.unpaired else (spec,)
+    steps = tf.data.Dataset.counter()
+    streams = [
+        tf.data.Dataset.counter()
+        .flat_map(functools.partial(examples, each))
+        .shuffle(shuffle_buffer, seed + i)
+        .batch(batch_size, drop_remainder=True)
+        for i, each in enumerate(specs)
+    ]
+    skeleton = prepared.skeleton(builder) if flip else None
 
     def finish(step, batch, unpaired=None):
-        batch = _finish(spec, batch, step, seed if flip else None, skeleton)
+        batch = _finish(spec, batch, seed, step, "flip", skeleton)
         if unpaired is not None:
-            other_seed = seed + 1 if flip else None
-            unpaired = _finish(_SINGLE, unpaired, step, other_seed, skeleton)
+            single = _finish(
+                _SINGLE, unpaired, seed, step, "flip unpaired", skeleton
+            )
             for key in (schema.KEYPOINTS_2D, schema.SCORES):
-                batch[schema.UNPAIRED + key] = unpaired[key]
+                batch[schema.UNPAIRED + key] = single[key]
         return batch | {schema.STEP: step}
 
-    parts = [stream(spec, seed)]
-    if spec.unpaired:
-        parts.append(stream(_SINGLE, seed + 1))
-    numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(), *parts)
+    numbered = tf.data.Dataset.zip(steps, *streams)
     return numbered.map(finish).prefetch(tf.data.AUTOTUNE)
+
+
+def _numbered_clips(builder, split: str) -> tf.data.Dataset:
+    """Returns (number of rows in the clips before, clip), in file order."""
+    clips = builder.as_dataset(split=split, read_config=reader.READ_CONFIG)
+    return clips.scan(
+        tf.constant(0, tf.int64),
+        lambda start, clip: (start + _length(clip), (start, clip)),
+    )
+
+
+def _examples(
+    clips, spec, epoch, *, views: int, seed: int, open_clips: int
+) -> tf.data.Dataset:
+    """Returns the examples of an epoch, clips taken in turn."""
+    return clips.interleave(
+        lambda start, clip: tf.data.Dataset.from_tensor_slices(
+            _examples_of_clip(spec, views, seed, epoch, start, clip)
+        ),
+        cycle_length=open_clips,
+    )
 
 
 def _length(clip) -> tf.Tensor:
     return tf.shape(clip[schema.FRAME_INDEX], tf.int64)[0]
 
 
-def _examples(spec, views: int, seed: int, epoch, start, clip):
-    """Returns the examples of one clip, [E, T, V, ...] each.
-
-    `start` is the number of rows in the clips before this one.
-    """
+def _examples_of_clip(spec, views: int, seed: int, epoch, start, clip):
+    """Returns the examples of one clip, [E, T, V, ...] each."""
     length = _length(clip)
     row = tf.range(length)
     row = tf.boolean_mask(row, batches.fits(spec, row, 0, length - 1))
@@ -147,12 +161,12 @@ def _examples(spec, views: int, seed: int, epoch, start, clip):
     return parts | {schema.INDEX: index}
 
 
-def _finish(spec, batch, step, flip_seed: int | None, skeleton):
-    """Flips a batch unless `flip_seed` is None, and drops surplus axes."""
+def _finish(spec, batch, seed: int, step, stream: str, skeleton):
+    """Flips a batch if a skeleton is given, and drops surplus axes."""
     width = batch[_WIDTH]
-    if flip_seed is not None:
+    if skeleton is not None:
         mirror = randomness.bernoulli(
-            flip_seed, step, batch[schema.INDEX], stream="flip"
+            seed, step, batch[schema.INDEX], stream=stream
         )
         batch = augmentation.flip(batch, mirror, width, skeleton)
     joints = {*schema.WITH_3D, schema.KEYPOINTS_2D, schema.SCORES}

@@ -68,7 +68,9 @@ def _columns(form: str, content: Any, names: list[str]) -> Mapping[str, Any]:
             return {names[0]: content}
         missing = set(names) - set(content if isinstance(content, dict) else ())
         if missing:
-            raise ValueError(f"Missing named input: {', '.join(missing)}.")
+            raise ValueError(
+                f"Missing named input: {', '.join(sorted(missing))}."
+            )
         return content
     if not isinstance(content, list) or not content:
         raise ValueError(f"`{ROWS}` must be a list with at least one row.")

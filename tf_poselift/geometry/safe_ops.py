@@ -23,10 +23,9 @@ def norm(
 
 
 def divide(numerator: tf.Tensor, denominator: tf.Tensor) -> tf.Tensor:
-    """Returns numerator / denominator; 0 with zero gradients where it is 0/0.
+    """Returns numerator / denominator, and 0 where the denominator is 0.
 
-    A zero denominator gives 0 whatever the numerator, as
-    `tf.math.divide_no_nan` does, whose gradient at 0 is 0 as well.
+    There its gradients are 0 too (`tf.math.divide_no_nan`).
     """
     return tf.math.divide_no_nan(numerator, denominator)
 

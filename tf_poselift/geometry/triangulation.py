@@ -86,12 +86,7 @@ def triangulate(
     rows = tf.concat(
         [planes[..., :3], safe_ops.divide(planes[..., 3:], unit)], axis=-1
     )
-    # No gradient may come from the decomposition of zeros.
-    anything = tf.eye(2 * views, 4, dtype=tf.float64)
-    rows = tf.where(
-        enough[..., tf.newaxis, tf.newaxis], rows * weights, anything
-    )
-    singular, _, right = tf.linalg.svd(rows)
+    singular, _, right = tf.linalg.svd(rows * weights)
     point, w = right[..., :3, 3], right[..., 3, 3]
     valid = enough & (singular[..., 2] > _PARALLEL * singular[..., 0])
     valid &= tf.abs(w) > _PARALLEL

@@ -17,9 +17,7 @@ def discriminator_loss(
     Returns:
       [B].
     """
-    return (
-        tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits)
-    )[..., 0]
+    return (tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits))[..., 0]
 
 
 def non_saturating_loss(fake_logits: tf.Tensor) -> tf.Tensor:

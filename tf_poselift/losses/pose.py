@@ -7,9 +7,7 @@ from tf_poselift import skeletons
 from tf_poselift.geometry import safe_ops
 
 
-def facing_sine(
-    joints_3d: tf.Tensor, facing: skeletons.Facing
-) -> tf.Tensor:
+def facing_sine(joints_3d: tf.Tensor, facing: skeletons.Facing) -> tf.Tensor:
     """Returns the sine of the angle between face and shoulders, [...].
 
     sin(beta) = (v_z w_x - v_x w_z) / (|v| |w|) on the z-x plane, with

@@ -81,7 +81,9 @@ class PoseLifter(keras.Model):
         seed: int = 0,
         jit_compile: bool = True,
     ):
-        super().__init__()
+        # Keypoints stay float32 under a mixed policy: a pixel in bfloat16 is
+        # off by up to four. The networks cast their own inputs.
+        super().__init__(autocast=False)
         self.skeleton = skeleton
         self.config = config
         self.statistics = statistics or {}
@@ -92,7 +94,7 @@ class PoseLifter(keras.Model):
             name: keras.metrics.Mean(name=name) for name in self.log_names()
         }
         self._compiled_gradients = tf.function(
-            self._gradients, jit_compile=jit_compile
+            self.traceable_gradients, jit_compile=jit_compile
         )
         self._compiled_apply = {}
         super().compile(optimizer=None, jit_compile=False)
@@ -215,7 +217,8 @@ class PoseLifter(keras.Model):
         """Returns this replica's gradients, new state and logs."""
         return self._compiled_gradients(batch)
 
-    def _gradients(self, batch: dict[str, tf.Tensor]) -> Update:
+    def traceable_gradients(self, batch: dict[str, tf.Tensor]) -> Update:
+        """`gradients`, not compiled: for a caller's own `tf.function`."""
         # A stateless scope collects what layers would assign (batch norm's
         # moving statistics), since an assignment in here fails under
         # MirroredStrategy, and gives dropout a seed that depends on the step.
@@ -270,9 +273,7 @@ class PoseLifter(keras.Model):
 
     def apply_state(self, state: list[tf.Tensor]) -> None:
         """Stores what `gradients` returned as `state`."""
-        for variable, value in zip(
-            self._state_variables(), state, strict=True
-        ):
+        for variable, value in zip(self._state_variables(), state, strict=True):
             variable.assign(value)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -281,7 +282,8 @@ class PoseLifter(keras.Model):
         decisions = self.updates(update.logs)
         for name, gradients in update.gradients.items():
             apply_if(
-                decisions.get(name), lambda n=name, g=gradients: self.apply(n, g)
+                decisions.get(name),
+                lambda n=name, g=gradients: self.apply(n, g),
             )
         self.apply_state(update.state)
         for name, value in update.logs.items():

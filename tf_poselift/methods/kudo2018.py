@@ -7,7 +7,8 @@ pose after any rotation about the vertical axis.
 | paper | here |
 | --- | --- |
 | Eq. 1, rotation about y and projection | `rotate_and_project` |
-| Eq. 2, GAN objective | `adversarial.discriminator_loss`, and `non_saturating_loss` or `saturating_loss` for the lifter |
+| Eq. 2, for the discriminator | `adversarial.discriminator_loss` |
+| Eq. 2, for the lifter | `non_saturating_loss` or `saturating_loss` |
 | Eq. 3, facing loss | `pose.facing_loss` |
 | Eq. 4, sum of both | `Method.objectives` |
 | Sec. 3.2, networks | `residual.ResidualNetwork` with one block |
@@ -155,9 +156,7 @@ class Method(base.PoseLifter):
     def _lift(self, normalized, training):
         """[B, J, 3] normalised pose with the lifter's depths."""
         depth = self.lifter(_flat(normalized.points), training=training)
-        return tf.concat(
-            [normalized.points, depth[..., tf.newaxis]], axis=-1
-        )
+        return tf.concat([normalized.points, depth[..., tf.newaxis]], axis=-1)
 
     def objectives(self, batch):
         # Sec. 3.3.

@@ -183,7 +183,9 @@ class Method(base.PoseLifter):
         )
 
 
-def _schedule(config: Config) -> keras.optimizers.schedules.LearningRateSchedule:
+def _schedule(
+    config: Config,
+) -> keras.optimizers.schedules.LearningRateSchedule:
     if config.schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(
             config.learning_rate, config.decay_steps

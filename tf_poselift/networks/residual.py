@@ -65,7 +65,8 @@ class ResidualNetwork(keras.Model):
             if batch_norm
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout) for _ in self.hidden if dropout
+            keras.layers.Dropout(dropout, seed=seed + i)
+            for i in range(len(self.hidden) if dropout else 0)
         ]
         self.last = keras.layers.Dense(
             outputs,

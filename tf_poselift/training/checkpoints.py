@@ -29,11 +29,16 @@ class Checkpoints:
         keep: int = 3,
     ):
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Lists of variables, not the models: TensorFlow does not find a Keras
+        # layer's non-trainable variables (batch norm) by itself.
         self._checkpoint = tf.train.Checkpoint(
             step=self._step,
-            **method.networks,
             **{
-                f"{name}_optimizer": optimizer
+                name: [v.value for v in network.variables]
+                for name, network in method.networks.items()
+            },
+            **{
+                f"{name}_optimizer": [v.value for v in optimizer.variables]
                 for name, optimizer in method.optimizers.items()
             },
         )
@@ -62,7 +67,8 @@ class Checkpoints:
         if not pathlib.Path(f"{path}.index").is_file():
             raise FileNotFoundError(f"No checkpoint at {path}.")
         try:
-            self._checkpoint.restore(path).assert_consumed()
+            status = self._checkpoint.restore(path)
+            status.assert_existing_objects_matched().assert_consumed()
         except (ValueError, AssertionError) as error:
             raise ValueError(
                 f"The checkpoint {path} is of another configuration than the "

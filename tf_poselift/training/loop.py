@@ -44,8 +44,9 @@ class Loop:
         }
         for i in tf.range(count):
             logs = self._step(first_step + i)
-            totals = {name: total + logs[name] for name, total in
-                      totals.items()}
+            totals = {
+                name: total + logs[name] for name, total in totals.items()
+            }
         steps = tf.cast(count, tf.float32)
         return {name: total / steps for name, total in totals.items()}
 

@@ -1,10 +1,10 @@
 """A run folder: what was trained, on what, and how to get it back.
 
-    config.json        settings (`Settings`), readable
-    statistics.npz     arrays that the method made of the training split
-    checkpoints/       networks, optimizers, step
-    tensorboard/       scalars and pictures
-    evaluation/        results of `trainers/evaluate.py`
+config.json        settings (`Settings`), readable
+statistics.npz     arrays that the method made of the training split
+checkpoints/       networks, optimizers, step
+tensorboard/       scalars and pictures
+evaluation/        results of `trainers/evaluate.py`
 """
 
 import dataclasses
@@ -151,7 +151,9 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
 def write_json(path: pathlib.Path, values: dict) -> None:
     """Writes a JSON file beside its place and renames it there."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(
+        json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
     temporary.replace(path)
 
 

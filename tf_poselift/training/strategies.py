@@ -24,7 +24,12 @@ def make(name: str) -> tf.distribute.Strategy | None:
     if name == "one" or (name == "auto" and len(gpus) < 2):
         return None
     devices = gpus or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.MirroredStrategy(
+        [device.name for device in devices],
+        # On logical CPUs the default, collective operations, hangs if a device
+        # is missing and confuses two strategies of one process.
+        cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
+    )
 
 
 def scope(strategy: tf.distribute.Strategy | None):

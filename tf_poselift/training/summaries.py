@@ -22,7 +22,9 @@ class Summaries:
       workdir: the run folder.
     """
 
-    def __init__(self, method: base.PoseLifter, table, workdir: str | os.PathLike):
+    def __init__(
+        self, method: base.PoseLifter, table, workdir: str | os.PathLike
+    ):
         self._method = method
         self._skeleton = table.skeleton
         rows = np.linspace(0, table.num_rows - 1, _POSES).astype(int)

@@ -1,0 +1,48 @@
+# `make quickstart` and `make test` set everything up by themselves, in .venv.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+# Real motion for tests and scripts; tests that need it are skipped without.
+ifneq ($(wildcard ../shared/data),)
+export TF_POSELIFT_DATA ?= $(abspath ../shared/data)
+endif
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help setup quickstart test test-slow lint format clean
+
+help:
+	@echo "make quickstart   motion clips -> trained, evaluated, served model (5 min)"
+	@echo "make test         quick tests (10 min)"
+	@echo "make test-slow    kills, loads, long trainings"
+	@echo "make lint         ruff"
+
+setup: $(READY)
+
+$(READY): setup.py
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "error: $(PYTHON) not found; install Python 3.11 or set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "error: no virtual environment; Debian: apt install python3.11-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[quickstart,serving,test]'
+	@touch $@
+
+quickstart: $(READY)
+	@$(BIN)/python trainers/quickstart.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow" --durations=15
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow --durations=15
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv runs

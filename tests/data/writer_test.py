@@ -1,0 +1,43 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tf_poselift import skeletons
+from tf_poselift.data import prepared
+from tf_poselift.data import synthetic
+from tf_poselift.data import writer
+
+
+@pytest.fixture
+def table():
+    skeleton = skeletons.load("human36m_17")
+    return synthetic.table(skeleton, clips=3, frames=4, views=1)
+
+
+def test_name_is_what_the_reader_takes(tmp_path, table):
+    name = writer.write(
+        {"train": table, "test": table},
+        str(tmp_path),
+        name="toy",
+        config="side",
+        version="2.1.0",
+    )
+    assert name == "toy/side:2.1.0"
+    builder = prepared.open_builder(name, str(tmp_path))
+    assert prepared.full_name(builder) == name
+    counts = {k: v.num_examples for k, v in builder.info.splits.items()}
+    assert counts == {"train": 3, "test": 3}
+
+
+def test_a_bad_clip_leaves_nothing_behind(tmp_path, table):
+    bad = dataclasses.replace(table, scores=np.full_like(table.scores, np.nan))
+    with pytest.raises(ValueError, match="Clip `clip_0000`: `scores` must be"):
+        writer.write({"train": bad}, str(tmp_path), name="toy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_is_written_once(tmp_path, table):
+    writer.write({"train": table}, str(tmp_path), name="toy")
+    with pytest.raises(FileExistsError):
+        writer.write({"train": table}, str(tmp_path), name="toy")

@@ -1,0 +1,223 @@
+"""What every method must do; a new file in `methods/` is found by itself."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_poselift import config as config_lib
+from tf_poselift import methods
+from tf_poselift import schema
+from tf_poselift import skeletons
+from tf_poselift.data import sampling
+from tf_poselift.data import synthetic
+from tf_poselift.export import saved_model
+from tf_poselift.training import checkpoints
+from tf_poselift.training import loop
+from tf_poselift.training import strategies
+
+BATCH = 16
+every_method = pytest.mark.parametrize("name", methods.names())
+
+
+def table_for(skeleton_name: str = "human36m_17"):
+    return synthetic.table(
+        skeletons.load(skeleton_name), clips=3, frames=20, views=4, seed=1
+    )
+
+
+def make(name: str, table=None, strategy=None, **kwargs):
+    """A small method of its own settings and a sampler of its batches."""
+    table = table or table_for()
+    module = methods.load(name)
+    fields = {field.name for field in dataclasses.fields(module.Config)}
+    small = [f"{f}={v}" for f, v in (("width", 32),) if f in fields]
+    config = config_lib.override(module.Config(), small)
+    statistics = getattr(module, "statistics", lambda table, config: {})
+    derived = getattr(module, "derived", lambda table, config: {})
+    scope = strategy.scope() if strategy else tf.device("CPU:0")
+    with scope:
+        method = module.Method(
+            table.skeleton,
+            config,
+            statistics=statistics(table, config),
+            seed=5,
+            **kwargs,
+        )
+        sampler = sampling.Sampler(
+            table,
+            module.batch_spec(config),
+            batch_size=BATCH,
+            seed=5,
+            derived=derived(table, config),
+        )
+    return method, sampler, loop.Loop(method, sampler, strategy)
+
+
+def run(training_loop, first: int, count: int) -> dict[str, float]:
+    logs = training_loop.run(
+        tf.constant(first, tf.int64), tf.constant(count, tf.int64)
+    )
+    return {name: float(value) for name, value in logs.items()}
+
+
+def weights(method) -> list[np.ndarray]:
+    values = [
+        v for network in method.networks.values() for v in network.variables
+    ]
+    values += [
+        v
+        for optimizer in method.optimizers.values()
+        for v in optimizer.variables
+    ]
+    return [np.array(value) for value in values]
+
+
+def inputs(table, count: int) -> tuple[np.ndarray, np.ndarray]:
+    return table.keypoints_2d[:count, 0], table.scores[:count, 0]
+
+
+@every_method
+def test_module_has_the_seam(name):
+    module = methods.load(name)
+    assert dataclasses.is_dataclass(module.Config)
+    assert isinstance(module.batch_spec(module.Config()), schema.BatchSpec)
+    assert "Prior card" in module.__doc__
+    method, _, _ = make(name)
+    assert "lifter" in method.networks
+    assert set(method.networks) == set(method.optimizers)
+    assert method.prior_card or not module.batch_spec(method.config).joints_3d
+
+
+@every_method
+def test_steps_move_the_weights_and_log_what_is_declared(name):
+    method, sampler, training_loop = make(name)
+    before = weights(method)
+    logs = run(training_loop, 0, 4)
+    assert all(np.isfinite(value) for value in logs.values()), logs
+    assert set(logs) == set(method.log_names())
+    assert set(method.gradients(sampler.draw(0)).logs) == set(logs)
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(before, weights(method), strict=True)
+    )
+
+
+@every_method
+def test_same_seed_gives_the_same_run(name):
+    first, second = make(name), make(name)
+    run(first[2], 0, 3)
+    run(second[2], 0, 3)
+    for a, b in zip(weights(first[0]), weights(second[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_method
+def test_two_replicas(name):
+    strategy = strategies.make("mirrored")
+    assert strategy.num_replicas_in_sync == 2
+    method, _, training_loop = make(name, strategy=strategy)
+    logs = run(training_loop, 0, 2)
+    assert all(np.isfinite(value) for value in logs.values()), logs
+    for network in method.networks.values():
+        for variable in network.trainable_variables:
+            copies = strategy.experimental_local_results(variable.value)
+            np.testing.assert_array_equal(copies[0], copies[-1])
+
+
+@every_method
+def test_resumed_equals_uninterrupted(name, tmp_path):
+    whole, _, whole_loop = make(name)
+    run(whole_loop, 0, 4)
+
+    first, _, first_loop = make(name)
+    run(first_loop, 0, 2)
+    checkpoints.Checkpoints(first, tmp_path).save(2)
+    second, _, second_loop = make(name)
+    assert checkpoints.Checkpoints(second, tmp_path).restore() == 2
+    run(second_loop, 2, 2)
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_method
+def test_a_bad_row_spoils_neither_its_batch_nor_its_neighbours(name):
+    table = table_for()
+    method, sampler, _ = make(name, table)
+    keypoints, scores = (np.copy(x) for x in inputs(table, 4))
+    clean = method.serve(keypoints, scores)
+    keypoints[1] = np.nan
+    scores[2] = 0.0
+    served = {k: v.numpy() for k, v in method.serve(keypoints, scores).items()}
+    np.testing.assert_array_equal(served["valid"], [True, False, False, True])
+    np.testing.assert_array_equal(served[schema.JOINTS_3D][1:3], 0.0)
+    np.testing.assert_allclose(
+        served[schema.JOINTS_3D][[0, 3]],
+        clean[schema.JOINTS_3D].numpy()[[0, 3]],
+        atol=1e-5,
+    )
+    batch = sampler.draw(0)
+    bad = tf.tensor_scatter_nd_update(
+        batch[schema.KEYPOINTS_2D],
+        [[0]],
+        tf.fill([1, *batch[schema.KEYPOINTS_2D].shape[1:]], np.nan),
+    )
+    update = method.gradients(batch | {schema.KEYPOINTS_2D: bad})
+    for gradients in update.gradients.values():
+        assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+@every_method
+def test_served_units_are_the_signature_s(name):
+    table = table_for()
+    method, _, training_loop = make(name, table)
+    run(training_loop, 0, 2)
+    keypoints, scores = inputs(table, 8)
+    served = {k: v.numpy() for k, v in method.serve(keypoints, scores).items()}
+    joints = served[schema.JOINTS_3D]
+    distance = np.linalg.norm(joints[:, 1:], axis=-1).mean(axis=-1)
+    np.testing.assert_allclose(distance, 1.0, rtol=1e-4)
+    np.testing.assert_allclose(joints[:, 0], 0.0, atol=1e-5)
+    assert (served["scale"] > 0).all() == method.metric
+    called = method({schema.KEYPOINTS_2D: keypoints, schema.SCORES: scores})[
+        schema.JOINTS_3D
+    ].numpy()
+    size = np.linalg.norm(called[:, 1:], axis=-1).mean(axis=-1)
+    np.testing.assert_allclose(joints, called / size[:, None, None], atol=1e-5)
+
+
+@every_method
+def test_export_equals_call(name, tmp_path):
+    table = table_for()
+    method, _, training_loop = make(name, table)
+    run(training_loop, 0, 2)
+    path = saved_model.export(method, tmp_path / "lifter")
+    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+    keypoints, scores = inputs(table, 8)
+    answer = signature(
+        keypoints_2d=tf.constant(keypoints), scores=tf.constant(scores)
+    )
+    expected = method.serve(keypoints, scores)
+    for key in ("joints_3d", "scale", "valid"):
+        np.testing.assert_allclose(
+            np.float32(answer[key]),
+            np.float32(expected[key]),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+
+
+@every_method
+def test_another_skeleton(name):
+    method, _, training_loop = make(name, table_for("deepmimic_16"))
+    logs = run(training_loop, 0, 1)
+    assert all(np.isfinite(value) for value in logs.values()), logs
+    assert method.skeleton.num_joints == 16
+
+
+def test_unknown_method_lists_the_known_ones():
+    with pytest.raises(
+        ValueError, match="Unknown method `kudo`. Known: .*kudo"
+    ):
+        methods.load("kudo")

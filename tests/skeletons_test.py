@@ -1,0 +1,218 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from tf_poselift import skeletons
+
+HUMAN = skeletons.load("human36m_17")
+SMALL = {
+    "name": "small",
+    "joints": {"hip": None, "left": "hip", "right": "hip", "nose": "hip"},
+    "pairs": [["left", "right"]],
+}
+
+
+def changed(**entries):
+    return copy.deepcopy(SMALL) | entries
+
+
+def test_names_are_the_files():
+    assert skeletons.names() == ["deepmimic_16", "human36m_16", "human36m_17"]
+
+
+@pytest.mark.parametrize("name", skeletons.names())
+def test_named_skeletons(name):
+    skeleton = skeletons.load(name)
+    assert skeleton.name == name
+    assert skeleton.num_joints == int(name.split("_")[1])
+    assert len(skeleton.bones) == skeleton.num_joints - 1
+    assert skeleton.root == (skeleton.joints.index("pelvis"),)
+    flip = np.array(skeleton.flip)
+    np.testing.assert_array_equal(flip[flip], range(skeleton.num_joints))
+    assert len(skeleton.pairs) == 6
+    assert len(skeleton.symmetric_bones) == 6
+    assert len(skeleton.legs) == 6
+    assert set(skeleton.torso) & set(skeleton.legs) == set()
+    assert len(skeleton.torso) + 6 + 1 == skeleton.num_joints
+    assert (skeleton.facing is None) == (name == "human36m_16")
+
+
+def test_human36m_17_is_in_the_order_of_the_papers():
+    joints = " ".join(HUMAN.joints)
+    assert joints == (
+        "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle "
+        "spine thorax nose head left_shoulder left_elbow left_wrist "
+        "right_shoulder right_elbow right_wrist"
+    )
+    assert HUMAN.parents == (
+        -1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15
+    )  # fmt: skip
+    assert HUMAN.flip == (
+        0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13
+    )  # fmt: skip
+
+
+def test_symmetric_bones_are_mirror_images():
+    for left, right in HUMAN.symmetric_bones:
+        mirrored = tuple(HUMAN.flip[joint] for joint in HUMAN.bones[left])
+        assert mirrored == HUMAN.bones[right]
+    children = {
+        HUMAN.joints[HUMAN.bones[i][1]] for i, _ in HUMAN.symmetric_bones
+    }
+    assert "left_knee" in children
+    assert "right_knee" not in children
+
+
+def test_facing_rule():
+    facing = HUMAN.facing
+    names = [
+        HUMAN.joints[j]
+        for j in (facing.back, facing.front, facing.right, facing.left)
+    ]
+    assert names == ["thorax", "nose", "right_shoulder", "left_shoulder"]
+
+
+@pytest.mark.parametrize("name", skeletons.names())
+def test_dict_and_back(name):
+    skeleton = skeletons.load(name)
+    entries = json.loads(json.dumps(skeleton.to_dict()))
+    back = skeletons.from_dict(entries)
+    assert back == skeleton
+    assert back.maps == skeleton.maps
+
+
+def test_defaults():
+    skeleton = skeletons.from_dict(SMALL)
+    assert skeleton.root == (0,)
+    assert skeleton.head is None
+    assert skeleton.facing is None
+    assert skeleton.legs == ()
+    assert skeleton.torso == (1, 2, 3)
+
+
+def test_a_virtual_root_is_the_mean_of_joints_that_stay_in_the_torso():
+    skeleton = skeletons.from_dict(changed(root=["left", "right"]))
+    assert skeleton.root == (1, 2)
+    assert skeleton.torso == (0, 1, 2, 3)
+
+
+def test_a_file_of_the_user(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(SMALL, sort_keys=False))
+    assert skeletons.load(str(path)) == skeletons.from_dict(SMALL)
+
+
+def test_unknown_names_and_files(tmp_path):
+    with pytest.raises(
+        ValueError, match="Unknown skeleton `smpl`. Known: deep"
+    ):
+        skeletons.load("smpl")
+    with pytest.raises(FileNotFoundError, match="No skeleton file at /no.yaml"):
+        skeletons.load("/no.yaml")
+    path = tmp_path / "bad.yaml"
+    path.write_text("joints: {a: [")
+    with pytest.raises(ValueError, match="bad.yaml is not valid YAML"):
+        skeletons.load(str(path))
+
+
+@pytest.mark.parametrize(
+    "entries, message",
+    [
+        ([], "must have the entries `name` and `joints`"),
+        ({"name": "x"}, "must have the entries `name` and `joints`"),
+        (changed(joints=["a"]), "`joints` must map every joint to its parent"),
+        (changed(joints={}), "`joints` must map every joint to its parent"),
+        (changed(colour=1), "unknown entry `colour`. Known: facing, head"),
+        (
+            changed(joints={"a": "b"}, pairs=[]),
+            "`joints` names `b`, which is no joint. Joints: a",
+        ),
+        (
+            changed(joints={"a": None, "b": None}, pairs=[]),
+            r"exactly one joint must have no parent. Received: \['a', 'b'\]",
+        ),
+        (
+            changed(joints={"a": None, "b": "c", "c": "b"}, pairs=[]),
+            "the parents of `b` form a cycle",
+        ),
+        (changed(pairs=[["left", "arm"]]), "`pairs` names `arm`"),
+        (changed(pairs=["left"]), r"must be a list of \[left, right\]"),
+        (
+            changed(pairs=[["left", "right"], ["left", "nose"]]),
+            r"`pairs` names \['left'\] more than once",
+        ),
+        (
+            changed(
+                joints=SMALL["joints"] | {"hand": "left"},
+                pairs=[["hand", "right"]],
+            ),
+            "parents of the pair `hand`, `right` must be a pair or one joint",
+        ),
+        (changed(root=["pelvis"]), "`root` names `pelvis`"),
+        (changed(head="top"), "`head` names `top`"),
+        (changed(legs=["leg"]), "`legs` names `leg`"),
+        (
+            changed(facing={"back": "hip"}),
+            "`facing` must have back, front, right, left. Received: back",
+        ),
+        (
+            changed(maps={"other": {"a": "knee"}}),
+            "`maps` names `knee`, which is no joint",
+        ),
+        (
+            changed(maps={"other": {"a": {"hip": 0.5, "knee": 0.5}}}),
+            "`maps` names `knee`, which is no joint",
+        ),
+        (
+            changed(maps={"other": {"a": {"hip": 0.5, "nose": 0.25}}}),
+            "the weights of `a` in `maps` must sum to 1",
+        ),
+    ],
+)
+def test_refusals_name_the_file(entries, message):
+    with pytest.raises(ValueError, match="mine.yaml: .*" + message):
+        skeletons.from_dict(entries, where="mine.yaml")
+
+
+def test_mapping_by_name_by_entry_and_by_weights():
+    source = skeletons.from_dict(
+        changed(maps={"target": {"middle": {"left": 0.5, "right": 0.5}}})
+    )
+    target = skeletons.from_dict(
+        {"name": "target", "joints": {"nose": None, "middle": "nose"}}
+    )
+    matrix = skeletons.mapping(source, target)
+    np.testing.assert_array_equal(matrix, [[0, 0, 0, 1], [0, 0.5, 0.5, 0]])
+
+    points = np.array([[0, 0], [2, 4], [4, 8], [7, 7]], np.float32)
+    scores = np.array([1, 0.9, 0.2, 0.5], np.float32)
+    mapped, mapped_scores = skeletons.map_points(points, scores, matrix)
+    np.testing.assert_array_equal(mapped, [[7, 7], [3, 6]])
+    np.testing.assert_allclose(mapped_scores, [0.5, 0.2])
+    assert mapped_scores.dtype == np.float32
+
+
+def test_maps_of_the_named_skeletons_are_complete():
+    deepmimic = skeletons.load("deepmimic_16")
+    short = skeletons.load("human36m_16")
+    for source, target in (
+        (deepmimic, HUMAN),
+        (deepmimic, short),
+        (HUMAN, short),
+        (HUMAN, deepmimic),
+    ):
+        matrix = skeletons.mapping(source, target)
+        assert matrix.shape == (target.num_joints, source.num_joints)
+        np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)
+
+
+def test_a_joint_that_the_source_cannot_give_is_named():
+    with pytest.raises(
+        ValueError,
+        match="No map from skeleton `human36m_16` to `human36m_17` for nose. "
+        "Add them under `maps` of `human36m_16`",
+    ):
+        skeletons.mapping(skeletons.load("human36m_16"), HUMAN)

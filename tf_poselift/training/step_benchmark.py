@@ -1,0 +1,213 @@
+"""How near a training step comes to its bare matrix products.
+
+The products are read off the traced step itself (every MatMul that its results
+depend on, forward and backward), so that they fit any method. The limit is the
+same products alone, in TensorFlow on the same threads, with or without XLA,
+whichever is faster; all are timed in turn in one run, because machines drift.
+"""
+
+import collections
+import dataclasses
+import statistics
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tf_poselift import config as config_lib
+from tf_poselift import methods
+from tf_poselift import skeletons
+from tf_poselift.data import sampling
+from tf_poselift.data import synthetic
+from tf_poselift.methods import base
+from tf_poselift.training import loop
+from tf_poselift.training import run_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """One matrix product, [m, k] @ [k, n] before transposes."""
+
+    left: tuple[int, int]
+    right: tuple[int, int]
+    transpose_left: bool
+    transpose_right: bool
+    dtype: str
+
+    @property
+    def flops(self) -> int:
+        inner = self.left[0] if self.transpose_left else self.left[1]
+        rows = self.left[1] if self.transpose_left else self.left[0]
+        columns = self.right[0] if self.transpose_right else self.right[1]
+        return 2 * rows * inner * columns
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Medians over rounds; JSON-ready with `dataclasses.asdict`."""
+
+    method: str
+    batch_size: int
+    precision: str
+    device: str
+    step_ms: float
+    products_ms: float
+    poses_per_second: float
+    gflop_per_step: float
+    step_gflops: float
+    products_gflops: float
+    ratio: float  # of the rates: products_ms / step_ms, the median of rounds
+    compile_seconds: float
+
+
+def measure(
+    method: str,
+    *,
+    batch_size: int,
+    precision: str = "float32",
+    overrides: tuple[str, ...] = (),
+    steps: int = 20,
+    rounds: int = 5,
+) -> Result:
+    """Times training steps and their bare products on synthetic data.
+
+    Args:
+      method: a name of `methods.names()`.
+      batch_size: poses of a step.
+      precision: a Keras dtype policy.
+      overrides: FIELD=VALUE for the method's config.
+      steps: steps of a round.
+      rounds: rounds, each with steps and products in turn.
+    """
+    model, sampler = build(method, batch_size, precision, overrides)
+    training_loop = loop.Loop(model, sampler)
+    products = products_of(model, sampler.draw(0))
+    bare = [_bare(products, jit_compile=jit) for jit in (False, True)]
+
+    def run_steps(first: int) -> float:
+        start = time.perf_counter()
+        logs = training_loop.run(
+            tf.constant(first, tf.int64), tf.constant(steps, tf.int64)
+        )
+        float(logs["lifter_loss"])  # waits for the device
+        return (time.perf_counter() - start) / steps
+
+    def run_products(function) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            results = function()
+        results[-1].numpy()
+        return (time.perf_counter() - start) / steps
+
+    start = time.perf_counter()
+    run_steps(0)
+    compiled = time.perf_counter() - start
+    for function in bare:
+        run_products(function)
+    times = [
+        (run_steps((1 + r) * steps), min(run_products(f) for f in bare))
+        for r in range(rounds)
+    ]
+    step, product = (statistics.median(t) for t in zip(*times, strict=True))
+    gflop = sum(p.flops for p in products) / 1e9
+    return Result(
+        method=method,
+        batch_size=batch_size,
+        precision=precision,
+        device=tf.config.list_logical_devices()[-1].device_type,
+        step_ms=1e3 * step,
+        products_ms=1e3 * product,
+        poses_per_second=batch_size / step,
+        gflop_per_step=gflop,
+        step_gflops=gflop / step,
+        products_gflops=gflop / product,
+        ratio=statistics.median(b / a for a, b in times),
+        compile_seconds=compiled - steps * step,
+    )
+
+
+def build(
+    name: str, batch_size: int, precision: str, overrides: tuple[str, ...]
+) -> tuple[base.PoseLifter, sampling.Sampler]:
+    """Builds the method and a sampler on synthetic motion."""
+    module = methods.load(name)
+    config = config_lib.override(module.Config(), overrides)
+    table = synthetic.table(
+        skeletons.load("human36m_17"), clips=50, frames=100, views=4
+    )
+    statistics_of = getattr(module, "statistics", None)
+    derived = getattr(module, "derived", None)
+    values = statistics_of(table, config) if statistics_of else {}
+    settings = run_folder.Settings(
+        method=name,
+        config=config_lib.to_json(config),
+        skeleton=table.skeleton.to_dict(),
+        dataset="synthetic",
+        data=table.datasets,
+        batch_size=batch_size,
+        seed=0,
+        precision=precision,
+    )
+    sampler = sampling.Sampler(
+        table,
+        module.batch_spec(config),
+        batch_size=batch_size,
+        seed=0,
+        derived=derived(table, config) if derived else None,
+    )
+    return run_folder.build_method(settings, values), sampler
+
+
+def products_of(
+    method: base.PoseLifter, batch: dict[str, tf.Tensor]
+) -> list[Product]:
+    """Returns the matrix products of one step's forward and backward pass."""
+    graph = tf.function(method.traceable_gradients).get_concrete_function(batch)
+    needed, queue = set(), collections.deque(t.op for t in graph.outputs)
+    while queue:
+        operation = queue.popleft()
+        if operation.name not in needed:
+            needed.add(operation.name)
+            queue.extend(tensor.op for tensor in operation.inputs)
+    return [
+        Product(
+            left=tuple(operation.inputs[0].shape),
+            right=tuple(operation.inputs[1].shape),
+            transpose_left=operation.get_attr("transpose_a"),
+            transpose_right=operation.get_attr("transpose_b"),
+            dtype=operation.inputs[0].dtype.name,
+        )
+        for operation in graph.graph.get_operations()
+        if operation.type == "MatMul" and operation.name in needed
+    ]
+
+
+def _bare(products: list[Product], *, jit_compile: bool):
+    """A function of nothing but these products, on fixed random matrices.
+
+    Each product has matrices of its own, or equal ones would be computed once;
+    all results are outputs, or they would be left out.
+    """
+    generator = np.random.default_rng(0)
+
+    def matrix(shape, dtype):
+        values = generator.normal(size=shape).astype(np.float32)
+        return tf.Variable(tf.cast(values, dtype), trainable=False)
+
+    pairs = [
+        (p, matrix(p.left, p.dtype), matrix(p.right, p.dtype)) for p in products
+    ]
+
+    @tf.function(jit_compile=jit_compile)
+    def run():
+        return [
+            tf.matmul(
+                left,
+                right,
+                transpose_a=p.transpose_left,
+                transpose_b=p.transpose_right,
+            )
+            for p, left, right in pairs
+        ]
+
+    return run
