@@ -74,15 +74,14 @@ def test_a_config_is_asked_for_where_there_are_several(data_dir):
     "dataset", ["absent", "plain:2.0.0", "plain/config", "two_configs/c"]
 )
 def test_what_is_not_prepared_names_the_next_command(dataset, data_dir):
-    name = dataset.split(":")[0].split("/")[0]
     with pytest.raises(FileNotFoundError) as error:
         prepared.find(dataset, data_dir)
     message = str(error.value)
     assert f"No prepared data set `{dataset}` in {data_dir}" in message
     assert "Prepared there: default/a:1.0.0, " in message
     assert (
-        f"`python datasets/build.py --dataset={name} --data_dir={data_dir}`"
-        in message
+        f"`python datasets/build.py --dataset={dataset.split(':')[0]} "
+        f"--data_dir={data_dir}`" in message
     )
 
 
@@ -114,7 +113,8 @@ def test_records_that_do_not_fit_say_what_differs(tmp_path):
         "`joints_3d_valid` is missing",
         "`ok` is unknown",
         "`rate` is unknown",
-        "`python datasets/build.py --dataset=odd`",
+        f"Build it again: `python datasets/build.py --dataset=odd "
+        f"--data_dir={tmp_path} --overwrite`",
     ):
         assert part in message
 
@@ -139,3 +139,10 @@ def test_records_of_another_joint_count_are_refused(tmp_path):
         r"\[T, 1, 16\]",
     ):
         reader.read("odd", "train", str(tmp_path))
+
+
+def test_rebuild_names_the_config():
+    assert prepared.rebuild("a", "/data/a/b/1.0.0") == (
+        "Build it again: `python datasets/build.py --dataset=a/b "
+        "--data_dir=/data --overwrite`."
+    )

@@ -61,7 +61,7 @@ def test_builds_without_beam_from_the_folder_of_raw_data(built):
     done, _, data_dir = built
     assert done.returncode == 0, done.stderr
     assert f"deepmimic/1.0.0 -> {data_dir / PREPARED}" in done.stdout
-    assert "clips: train 9, validation 2, test 4" in done.stdout
+    assert "clips: train 10, validation 1, test 4" in done.stdout
     info = tfds.builder_from_directory(str(data_dir / PREPARED)).info
     assert info.splits["test"].num_examples == 4
     assert info.description.startswith("DeepMimic")
@@ -84,7 +84,7 @@ def test_a_second_call_reuses_and_wrong_arguments_are_named(built, tmp_path):
     assert done.returncode == 0, done.stderr
     again, overwritten, config, empty, other = done.stdout.split("---\n")[:5]
     assert "already built" in again
-    assert "clips: train 9" in overwritten and "already" not in overwritten
+    assert "clips: train 10" in overwritten and "already" not in overwritten
     expected = "Unknown configuration of `deepmimic` `large`. Known: (none)."
     assert expected in config
     assert "`--manual_dir` must be a folder with the raw files" in empty

@@ -50,7 +50,8 @@ def find(dataset: str, data_dir: str | None = None) -> pathlib.Path:
         raise FileNotFoundError(
             f"No prepared data set `{dataset}` in {root}. Prepared there: "
             f"{', '.join(there) or 'none'}. Build it: `python "
-            f"datasets/build.py --dataset={match['name']} --data_dir={root}`."
+            f"datasets/build.py --dataset={dataset.split(':')[0]} "
+            f"--data_dir={root}`."
         )
     return folder / version
 
@@ -125,10 +126,18 @@ def open_builder(
 
 
 def rebuild(name: str, folder: str | pathlib.Path) -> str:
-    """Returns the sentence that says how to replace a damaged data set."""
+    """Returns the sentence that says how to replace a damaged data set.
+
+    Args:
+      name: of the data set.
+      folder: DATA_DIR/NAME[/CONFIG]/VERSION.
+    """
+    folder = pathlib.Path(folder)
+    data_dir = folder.parents[2 if folder.parents[1].name == name else 1]
+    dataset = folder.parent.relative_to(data_dir)
     return (
-        f"Delete {folder} and build it again: `python datasets/build.py "
-        f"--dataset={name}`."
+        f"Build it again: `python datasets/build.py --dataset={dataset} "
+        f"--data_dir={data_dir} --overwrite`."
     )
 
 

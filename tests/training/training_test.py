@@ -1,0 +1,120 @@
+"""Training as the command line does it, on a small prepared data set."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_poselift import skeletons
+from tf_poselift.data import sampling
+from tf_poselift.data import synthetic
+from tf_poselift.methods import kudo2018
+from tf_poselift.training import loop
+from tf_poselift.training import run_folder
+from tf_poselift.training import strategies
+from tf_poselift.training import training
+
+
+def train(prepared_dataset, workdir, steps, **kwargs):
+    options = {
+        "dataset": prepared_dataset.dataset,
+        "data_dir": prepared_dataset.data_dir,
+        "batch_size": 8,
+        "overrides": ["width=16"],
+        "strategy": "one",
+        "save_every": 2,
+        "log_every": 2,
+    } | kwargs
+    return training.train("kudo2018", workdir=workdir, steps=steps, **options)
+
+
+def weights(workdir):
+    method = run_folder.load(workdir).method
+    return [w for n in method.networks.values() for w in n.get_weights()]
+
+
+def test_continued_run_equals_one_without_a_stop(
+    prepared_dataset, tmp_path, capsys
+):
+    logs = train(prepared_dataset, tmp_path / "whole", 6)
+    assert np.isfinite(logs["lifter_loss"])
+    train(prepared_dataset, tmp_path / "parts", 3)
+    train(prepared_dataset, tmp_path / "parts", 6)
+    assert "Continuing from step 3" in capsys.readouterr().out
+    for a, b in zip(
+        weights(tmp_path / "whole"), weights(tmp_path / "parts"), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert train(prepared_dataset, tmp_path / "parts", 6) == {}
+    assert "Nothing to do" in capsys.readouterr().out
+
+
+def test_writes_scalars_and_a_picture(prepared_dataset, tmp_path):
+    train(prepared_dataset, tmp_path, 2)
+    tags = set()
+    for path in tmp_path.glob("tensorboard/events*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags |= {value.tag for value in event.summary.value}
+    assert {"lifter_loss", "discriminator_accuracy", "lifted"} <= tags
+
+
+def test_refusals_leave_no_run_folder(prepared_dataset, tmp_path):
+    workdir = tmp_path / "run"
+    for kwargs, match in (
+        ({"overrides": ["widht=16"]}, "Unknown field `widht`.*width"),
+        ({"overrides": ["width=wide"]}, "`width` must be int"),
+        ({"strategy": "many"}, "Unknown strategy `many`. Known: auto"),
+        (
+            {"strategy": "mirrored", "batch_size": 9},
+            "multiple of the 2 replicas. Received: 9",
+        ),
+        ({"dataset": "walk"}, "datasets/build.py --dataset=walk"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=match):
+            train(prepared_dataset, workdir, 2, **kwargs)
+    assert not workdir.exists()
+
+
+def test_losses_that_are_not_finite_stop_the_run(prepared_dataset, tmp_path):
+    with pytest.raises(ValueError, match="lifter_loss.* not finite in steps"):
+        train(
+            prepared_dataset,
+            tmp_path,
+            40,
+            overrides=["width=16", "learning_rate=1e30", "accuracy_cap=1"],
+        )
+
+
+def test_logs_of_a_call_are_the_mean_over_its_steps():
+    table = synthetic.table(
+        skeletons.load("human36m_17"), clips=2, frames=10, views=2
+    )
+
+    def make_loop():
+        config = kudo2018.Config(width=16)
+        method = kudo2018.Method(table.skeleton, config)
+        sampler = sampling.Sampler(
+            table, kudo2018.batch_spec(config), batch_size=4, seed=0
+        )
+        return loop.Loop(method, sampler)
+
+    def run(training_loop, first, count):
+        logs = training_loop.run(
+            tf.constant(first, tf.int64), tf.constant(count, tf.int64)
+        )
+        return {name: float(value) for name, value in logs.items()}
+
+    together = run(make_loop(), 0, 4)
+    single = make_loop()
+    one_by_one = [run(single, step, 1) for step in range(4)]
+    for name, value in together.items():
+        mean = np.mean([logs[name] for logs in one_by_one])
+        assert value == pytest.approx(mean, rel=1e-5)
+
+
+def test_strategies():
+    assert strategies.make("one") is None
+    assert strategies.make("auto") is None or len(
+        tf.config.list_logical_devices("GPU")
+    )
+    assert strategies.make("mirrored").num_replicas_in_sync == 2
