@@ -6,13 +6,15 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 from tf_poselift import skeletons  # noqa: E402
 from tf_poselift.data import synthetic  # noqa: E402
 from tf_poselift.data import writer  # noqa: E402
 from tf_poselift.training import strategies  # noqa: E402
 
-# So that two replicas can be tried.
+# So that two replicas can be tried, on a machine with one GPU, too.
+tf.config.set_visible_devices([], "GPU")
 strategies.use_virtual_devices(2)
 
 

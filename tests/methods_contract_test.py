@@ -121,7 +121,7 @@ def test_two_replicas(name):
     logs = run(training_loop, 0, 2)
     assert all(np.isfinite(value) for value in logs.values()), logs
     for network in method.networks.values():
-        for variable in network.trainable_variables:
+        for variable in network.weights:
             copies = strategy.experimental_local_results(variable.value)
             np.testing.assert_array_equal(copies[0], copies[-1])
 

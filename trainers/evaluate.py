@@ -44,7 +44,7 @@ def main(_) -> None:
             checkpoint=_CHECKPOINT.value,
             output_dir=_OUTPUT_DIR.value,
         )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -9,6 +9,7 @@ is to choose from.
 
 import sys
 
+import tensorflow as tf
 from absl import app
 from absl import flags
 
@@ -46,6 +47,9 @@ _FLIP = flags.DEFINE_bool("flip", False, "Left/right flip augmentation.")
 _SAVE_EVERY = flags.DEFINE_integer(
     "save_every", 1000, "Steps between checkpoints.", 1
 )
+_DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", False, "Bit-equal runs on a GPU, too; slower there."
+)
 _LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
 
 
@@ -60,6 +64,8 @@ def main(_) -> None:
             raise app.UsageError(f"--{flag.name} is required.")
     if _VIRTUAL_DEVICES.value > 1:
         strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
+    if _DETERMINISTIC.value:
+        tf.config.experimental.enable_op_determinism()
     try:
         training.train(
             _METHOD.value,
@@ -75,7 +81,7 @@ def main(_) -> None:
             flip=_FLIP.value,
             save_every=_SAVE_EVERY.value,
         )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

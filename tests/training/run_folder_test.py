@@ -9,7 +9,7 @@ from tf_poselift.training import run_folder
 
 
 def test_load_gives_back_what_was_saved(settings, tmp_path):
-    run_folder.open_for_training(tmp_path, settings, {})
+    run_folder.create(tmp_path, settings, {})
     method = run_folder.build_method(settings, {})
     changed = [w + 1.0 for w in method.lifter.get_weights()]
     method.lifter.set_weights(changed)
@@ -25,7 +25,7 @@ def test_load_gives_back_what_was_saved(settings, tmp_path):
 
 def test_statistics_are_kept(settings, tmp_path):
     arrays = {"keypoints_mean": np.arange(4, dtype=np.float32)}
-    run_folder.open_for_training(tmp_path, settings, arrays)
+    run_folder.create(tmp_path, settings, arrays)
     with np.load(tmp_path / "statistics.npz", allow_pickle=False) as kept:
         np.testing.assert_array_equal(
             kept["keypoints_mean"], arrays["keypoints_mean"]
@@ -34,20 +34,20 @@ def test_statistics_are_kept(settings, tmp_path):
 
 
 def test_same_settings_continue_whatever_the_commit(settings, tmp_path):
-    run_folder.open_for_training(tmp_path, settings, {})
+    run_folder.create(tmp_path, settings, {})
     later = dataclasses.replace(settings, commit="later", strategy="mirrored")
-    run_folder.open_for_training(tmp_path, later, {})
+    assert run_folder.continued_statistics(tmp_path, later) == {}
     kept = json.loads((tmp_path / "config.json").read_text())
     assert kept["commit"] == settings.commit
 
 
 def test_other_settings_are_refused_by_name(settings, tmp_path):
-    run_folder.open_for_training(tmp_path, settings, {})
+    run_folder.create(tmp_path, settings, {})
     other = dataclasses.replace(
         settings, batch_size=4, config=settings.config | {"width": 8}
     )
     with pytest.raises(ValueError) as error:
-        run_folder.open_for_training(tmp_path, other, {})
+        run_folder.continued_statistics(tmp_path, other)
     assert "batch_size (there: 8, asked for: 4)" in str(error.value)
     assert "config.width (there: 16, asked for: 8)" in str(error.value)
     assert "another `--workdir`" in str(error.value)
@@ -58,7 +58,7 @@ def test_no_run_and_no_checkpoint(settings, tmp_path):
         FileNotFoundError, match="No run in .*trainers/train.py"
     ):
         run_folder.load(tmp_path)
-    run_folder.open_for_training(tmp_path, settings, {})
+    run_folder.create(tmp_path, settings, {})
     with pytest.raises(FileNotFoundError, match="No checkpoint in"):
         run_folder.load(tmp_path)
 
@@ -76,6 +76,48 @@ def test_checkpoint_of_another_configuration(settings, tmp_path):
         other.restore()
     with pytest.raises(FileNotFoundError, match="No checkpoint at .*-9"):
         other.restore(path.replace("-1", "-9"))
+
+
+def damage(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def test_damaged_checkpoint_falls_back_to_the_one_before(
+    settings, tmp_path, capsys
+):
+    method = run_folder.build_method(settings, {})
+    kept = checkpoints.Checkpoints(method, tmp_path)
+    for step in (3, 5):
+        method.lifter.last.bias.assign([step] * 17)
+        kept.save(step)
+    damage(next(tmp_path.glob("checkpoints/checkpoint-5.data*")))
+    assert kept.restore() == 3
+    np.testing.assert_array_equal(method.lifter.last.bias, [3] * 17)
+    assert "checkpoint-5 is damaged" in capsys.readouterr().out
+    damage(tmp_path / "checkpoints" / "checkpoint-3.index")
+    with pytest.raises(ValueError, match="All checkpoints in .* are damaged"):
+        kept.restore()
+
+
+def test_damaged_files_are_named(settings, tmp_path):
+    arrays = {"keypoints_mean": np.arange(4, dtype=np.float32)}
+    run_folder.create(tmp_path, settings, arrays)
+    checkpoints.Checkpoints(
+        run_folder.build_method(settings, {}), tmp_path
+    ).save(1)
+    (tmp_path / "checkpoints" / "checkpoint").write_text("garbage")
+    with pytest.raises(ValueError, match="checkpoint must list"):
+        run_folder.load(tmp_path)
+    damage(tmp_path / "statistics.npz")
+    with pytest.raises(ValueError, match="statistics.npz is damaged"):
+        run_folder.load(tmp_path)
+    (tmp_path / "config.json").write_text('{"method": "kudo2018"}')
+    with pytest.raises(ValueError, match="config.json must have all settings"):
+        run_folder.load(tmp_path)
+    damage(tmp_path / "config.json")
+    with pytest.raises(ValueError, match="config.json is not valid JSON"):
+        run_folder.load(tmp_path)
 
 
 def test_only_the_newest_checkpoints_stay(settings, tmp_path):

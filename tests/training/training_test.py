@@ -69,6 +69,7 @@ def test_refusals_leave_no_run_folder(prepared_dataset, tmp_path):
             "multiple of the 2 replicas. Received: 9",
         ),
         ({"dataset": "walk"}, "datasets/build.py --dataset=walk"),
+        ({"overrides": ["blocks=-1"]}, "`blocks` >= 0. Received: 1024, -1"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=match):
             train(prepared_dataset, workdir, 2, **kwargs)

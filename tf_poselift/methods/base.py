@@ -201,13 +201,17 @@ class PoseLifter(keras.Model):
         size = normalization.mean_distance(
             joints, tf.cast(seen, tf.float32), self.skeleton
         )
-        valid = outputs["valid"] & (size[:, 0, 0] > 0.0)
-        keep = tf.cast(valid, tf.float32)
-        scale = size[:, 0, 0] if self.metric else tf.zeros_like(keep)
+        # Coordinates far out of any image overflow.
+        known = (size[:, 0, 0] > 0.0) & tf.math.is_finite(size[:, 0, 0])
+        valid = outputs["valid"] & known
+        scale = size[:, 0, 0] if self.metric else tf.zeros_like(size[:, 0, 0])
         return {
-            schema.JOINTS_3D: safe_ops.divide(joints, size)
-            * keep[:, tf.newaxis, tf.newaxis],
-            "scale": scale * keep,
+            schema.JOINTS_3D: tf.where(
+                valid[:, tf.newaxis, tf.newaxis],
+                safe_ops.divide(joints, size),
+                tf.zeros_like(joints),
+            ),
+            "scale": tf.where(valid, scale, tf.zeros_like(scale)),
             "valid": valid,
         }
 

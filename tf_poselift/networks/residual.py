@@ -48,6 +48,11 @@ class ResidualNetwork(keras.Model):
         name: str | None = None,
     ):
         super().__init__(name=name)
+        if width < 1 or blocks < 0:
+            raise ValueError(
+                "`width` must be > 0 and `blocks` >= 0. Received: "
+                f"{width}, {blocks}."
+            )
         constraint = max_norm and keras.constraints.MaxNorm(max_norm)
         self.skip = skip
         self.negative_slope = negative_slope

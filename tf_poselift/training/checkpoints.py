@@ -57,21 +57,47 @@ class Checkpoints:
     def restore(self, path: str | None = None) -> int:
         """Restores `path` or the newest checkpoint; returns its step, or 0.
 
+        A newest checkpoint that is damaged is passed over for the one before,
+        saying so.
+
         Raises:
-          ValueError: the checkpoint is of another configuration.
+          ValueError: the checkpoint is of another configuration, or damaged.
           FileNotFoundError: there is none at `path`.
         """
-        path = path or self._manager.latest_checkpoint
-        if path is None:
-            return 0
-        if not pathlib.Path(f"{path}.index").is_file():
-            raise FileNotFoundError(f"No checkpoint at {path}.")
+        if path is not None:
+            if not pathlib.Path(f"{path}.index").is_file():
+                raise FileNotFoundError(f"No checkpoint at {path}.")
+            return self._restore(path)
+        folder = pathlib.Path(self._manager.directory)
+        paths = self._manager.checkpoints
+        if not paths and (folder / "checkpoint").exists():
+            raise ValueError(
+                f"{folder / 'checkpoint'} must list the checkpoints beside it. "
+                "Received: a file that cannot be read. Evaluate one of them "
+                "with `--checkpoint`, or train in another `--workdir`."
+            )
+        for newest in reversed(paths):
+            try:
+                return self._restore(newest)
+            except Damaged as error:
+                print(f"{error} Trying the one before.")
+        if paths:
+            raise ValueError(f"All checkpoints in {folder} are damaged.")
+        return 0
+
+    def _restore(self, path: str) -> int:
         try:
             status = self._checkpoint.restore(path)
             status.assert_existing_objects_matched().assert_consumed()
+        except (tf.errors.OpError, IndexError) as error:
+            raise Damaged(f"The checkpoint {path} is damaged.") from error
         except (ValueError, AssertionError) as error:
             raise ValueError(
                 f"The checkpoint {path} is of another configuration than the "
                 f"model: {str(error).splitlines()[0]}"
             ) from error
         return int(self._step)
+
+
+class Damaged(ValueError):
+    """A checkpoint whose files cannot be read."""

@@ -66,7 +66,13 @@ class Loop:
                 ),
             )
         if update.state:
-            strategy.run(method.apply_state, args=(update.state,))
+            # Each replica's batch norm uses its own statistics; what is kept
+            # of them is the mean, the same on every replica.
+            state = [
+                strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+                for value in update.state
+            ]
+            strategy.run(method.apply_state, args=(state,))
         return logs
 
     def _gradients(self, step) -> base.Update:

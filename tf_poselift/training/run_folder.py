@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import subprocess
+import zipfile
 
 import keras
 import numpy as np
@@ -77,31 +78,19 @@ def build_method(
         keras.config.set_dtype_policy(before)
 
 
-def open_for_training(
-    workdir: str | os.PathLike,
-    settings: Settings,
-    statistics: dict[str, np.ndarray],
-) -> None:
-    """Writes a new run's settings, or checks that a run there has the same.
+def continued_statistics(
+    workdir: str | os.PathLike, settings: Settings
+) -> dict[str, np.ndarray] | None:
+    """Returns the statistics of the run in `workdir`; None if there is none.
 
     Raises:
       ValueError: the folder holds a run of other settings; says which differ.
     """
     folder = pathlib.Path(workdir)
-    new = _as_json(settings)
-    if (folder / _SETTINGS).is_file():
-        old = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-        _check_same(folder, _flat(old), _flat(new))
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{_STATISTICS}.part"
-    with temporary.open("wb") as file:
-        np.savez(file, **statistics)
-    temporary.replace(folder / _STATISTICS)
-    write_json(folder / _SETTINGS, new)
-
-
-def _check_same(folder, old: dict, new: dict) -> None:
+    there = read_settings(folder)
+    if there is None:
+        return None
+    old, new = _flat(there), _flat(_as_json(settings))
     different = [
         f"{key} (there: {old.get(key)}, asked for: {new.get(key)})"
         for key in sorted(set(old) | set(new))
@@ -113,6 +102,22 @@ def _check_same(folder, old: dict, new: dict) -> None:
             f"{'; '.join(different)}. Give another `--workdir`, or the same "
             "settings to continue it."
         )
+    return read_statistics(folder)
+
+
+def create(
+    workdir: str | os.PathLike,
+    settings: Settings,
+    statistics: dict[str, np.ndarray],
+) -> None:
+    """Writes a new run's statistics and, last, its settings."""
+    folder = pathlib.Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{_STATISTICS}.part"
+    with temporary.open("wb") as file:
+        np.savez(file, **statistics)
+    temporary.replace(folder / _STATISTICS)
+    write_json(folder / _SETTINGS, _as_json(settings))
 
 
 def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
@@ -124,21 +129,26 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
 
     Raises:
       FileNotFoundError: no run or no checkpoint there.
+      ValueError: a file of the run is damaged.
     """
     folder = pathlib.Path(workdir)
-    if not (folder / _SETTINGS).is_file():
+    values = read_settings(folder)
+    if values is None:
         raise FileNotFoundError(
             f"No run in {folder} (no {_SETTINGS}). Train one: `python "
             f"trainers/train.py --method=kudo2018 --dataset=NAME --workdir="
             f"{folder}`."
         )
-    values = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-    settings = config_lib.from_json(
-        Settings, values | {"data": tuple(values["data"])}
-    )
-    with np.load(folder / _STATISTICS, allow_pickle=False) as arrays:
-        statistics = dict(arrays)
-    method = build_method(settings, statistics)
+    try:
+        settings = config_lib.from_json(
+            Settings, values | {"data": tuple(values["data"])}
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder / _SETTINGS} must have all settings of a run. Received: "
+            f"{sorted(values)}."
+        ) from error
+    method = build_method(settings, read_statistics(folder))
     step = checkpoints.Checkpoints(method, folder).restore(checkpoint)
     if not step:
         raise FileNotFoundError(
@@ -146,6 +156,27 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
             f"trainers/train.py` with the settings of {folder / _SETTINGS}."
         )
     return Run(method, step, values, str(folder))
+
+
+def read_settings(folder: pathlib.Path) -> dict | None:
+    """Returns the content of config.json, or None if there is none."""
+    path = folder / _SETTINGS
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+
+
+def read_statistics(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the arrays that the method made of the training split."""
+    path = folder / _STATISTICS
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def write_json(path: pathlib.Path, values: dict) -> None:
@@ -178,5 +209,7 @@ def _as_json(settings: Settings) -> dict:
 
 def _flat(values: dict) -> dict:
     """Lifts the method's own fields up, so that each is named by itself."""
-    fields = {f"config.{k}": v for k, v in values["config"].items()}
-    return {k: v for k, v in values.items() if k != "config"} | fields
+    fields = {f"config.{k}": v for k, v in values.get("config", {}).items()}
+    # As text: the order of the joints counts, and dicts compare without it.
+    skeleton = {"skeleton": json.dumps(values.get("skeleton"))}
+    return values | skeleton | {"config": None} | fields

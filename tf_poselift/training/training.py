@@ -18,6 +18,11 @@ from tf_poselift.training import run_folder
 from tf_poselift.training import strategies
 from tf_poselift.training import summaries
 
+_ADVICE = (
+    "The last checkpoint is intact; try a lower `--config=learning_rate=...` "
+    "in another `--workdir`."
+)
+
 
 def train(
     method: str,
@@ -78,8 +83,11 @@ def train(
         strategy=strategy,
         commit=run_folder.commit(),
     )
-    make_statistics = getattr(module, "statistics", None)
-    statistics = make_statistics(table, config) if make_statistics else {}
+    statistics = run_folder.continued_statistics(workdir, settings)
+    is_new = statistics is None
+    if is_new:
+        make = getattr(module, "statistics", None)
+        statistics = make(table, config) if make else {}
     make_derived = getattr(module, "derived", None)
     # Under a strategy every replica gets its own copy of weights and data.
     with strategies.scope(device_strategy):
@@ -92,7 +100,8 @@ def train(
             flip=flip,
             derived=make_derived(table, config) if make_derived else None,
         )
-    run_folder.open_for_training(workdir, settings, statistics)
+    if is_new:
+        run_folder.create(workdir, settings, statistics)
     return _run(
         model,
         loop.Loop(model, sampler, device_strategy),
@@ -141,6 +150,7 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
             bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
             written.scalars(logs, step)
             if step % save_every == 0 or step == steps:
+                check_weights(model, step)
                 kept.save(step)
                 written.skeletons(step)
     seconds = time.monotonic() - started
@@ -154,6 +164,18 @@ def check_finite(logs: dict[str, float], first: int, last: int) -> None:
     if bad:
         raise ValueError(
             f"Losses must be finite. Received: {', '.join(bad)} not finite in "
-            f"steps {first} to {last}. The last checkpoint is intact; try a "
-            "lower `--config=learning_rate=...`."
+            f"steps {first} to {last}. {_ADVICE}"
         )
+
+
+def check_weights(model, step: int) -> None:
+    """Raises ValueError naming a network whose weights are not finite."""
+    for name, network in model.networks.items():
+        finite = [
+            tf.reduce_all(tf.math.is_finite(w.value)) for w in network.weights
+        ]
+        if not all(finite):
+            raise ValueError(
+                f"Weights must be finite. Received: `{name}` not finite after "
+                f"step {step}. {_ADVICE}"
+            )
