@@ -18,8 +18,22 @@ from tf_poselift import checks
 
 _FOLDER = pathlib.Path(__file__).parent / "skeleton_files"
 _REQUIRED = {"name", "joints"}
-_OPTIONAL = {"pairs", "root", "head", "legs", "facing", "maps"}
 _FACING = ("back", "front", "right", "left")
+# Form of every entry for `_fits`, and in words.
+_JOINTS = ((str, [str]), "a joint or a list of joints")
+_FORMS = {
+    "name": (str, "text"),
+    "joints": ({str: (str, type(None))}, "{joint: its parent, null: the root}"),
+    "pairs": ([[str]], "a list of [left, right]"),
+    "root": _JOINTS,
+    "head": (str, "a joint"),
+    "legs": _JOINTS,
+    "facing": ({str: str}, f"{{each of {', '.join(_FACING)}: a joint}}"),
+    "maps": (
+        {str: {str: (str, {str: (int, float)})}},
+        "{skeleton: {its joint: a joint, or {joint: weight}}}",
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,38 +163,64 @@ def load(name_or_path: str) -> Skeleton:
         path = _FOLDER / f"{name_or_path}.yaml"
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     return from_dict(entries, where=str(path))
+
+
+def _fits(value, form) -> bool:
+    """Tells a type, (one of several), [a list of] and {str: a dict of}."""
+    if isinstance(form, tuple):
+        return any(_fits(value, choice) for choice in form)
+    if isinstance(form, list):
+        is_list = isinstance(value, list | tuple)
+        return is_list and all(_fits(v, form[0]) for v in value)
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            isinstance(k, str) and _fits(v, form[str]) for k, v in value.items()
+        )
+    return isinstance(value, form)
 
 
 def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
     """Builds and checks a skeleton from the entries of its YAML file.
 
     Raises:
-      ValueError: names `where` and what must hold: known entries, one root of
-        the tree, no cycle, known joints, symmetric pairs, map weights that
-        sum to 1.
+      ValueError: names `where` and what must hold: known entries of the
+        right form, one root of the tree, no cycle, known joints, symmetric
+        pairs, map weights that sum to 1.
     """
     if not isinstance(entries, dict) or not _REQUIRED <= set(entries):
         raise ValueError(f"{where}: must have the entries `name` and `joints`.")
-    for unknown in sorted(set(entries) - _REQUIRED - _OPTIONAL):
-        known = ", ".join(sorted(_REQUIRED | _OPTIONAL))
-        raise ValueError(f"{where}: unknown entry `{unknown}`. Known: {known}.")
-    if not isinstance(entries["joints"], dict) or not entries["joints"]:
-        raise ValueError(
-            f"{where}: `joints` must map every joint to its parent (null for "
-            "the root)."
-        )
+    for entry, value in entries.items():
+        if entry not in _FORMS:
+            known = ", ".join(sorted(_FORMS))
+            raise ValueError(
+                f"{where}: unknown entry `{entry}`. Known: {known}."
+            )
+        form, words = _FORMS[entry]
+        # An optional entry may be left empty.
+        if not _fits(value, form) and (value is not None or entry in _REQUIRED):
+            raise ValueError(
+                f"{where}: `{entry}` must be {words}; names are text (quote 1 "
+                f"or no). Received: {value}."
+            )
     joints = tuple(entries["joints"])
 
     def index(joint: str, entry: str) -> int:
         if joint not in joints:
             raise ValueError(
                 f"{where}: `{entry}` names `{joint}`, which is no joint. "
-                f"Joints: {', '.join(map(str, joints))}."
+                f"Joints: {', '.join(joints)}."
             )
         return joints.index(joint)
+
+    def indices(entry: str) -> tuple[int, ...]:
+        value = entries.get(entry) or []
+        named = [value] if isinstance(value, str) else value
+        if len(set(named)) < len(named):
+            raise ValueError(f"{where}: `{entry}` names a joint twice.")
+        return tuple(index(joint, entry) for joint in named)
 
     parents = tuple(
         -1 if parent is None else index(parent, "joints")
@@ -189,29 +229,27 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
     _check_tree(joints, parents, where)
     pairs = []
     for pair in entries.get("pairs") or ():
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
+        if len(pair) != 2:
             raise ValueError(
                 f"{where}: `pairs` must be a list of [left, right]. Received: "
                 f"{pair}."
             )
         pairs.append((index(pair[0], "pairs"), index(pair[1], "pairs")))
     _check_pairs(joints, parents, pairs, where)
-    root = tuple(index(j, "root") for j in entries.get("root") or ())
-    head = entries.get("head")
-    facing = entries.get("facing")
+    head, facing = entries.get("head"), entries.get("facing")
     if facing is not None and set(facing) != set(_FACING):
         raise ValueError(
             f"{where}: `facing` must have {', '.join(_FACING)}. Received: "
             f"{', '.join(facing)}."
         )
     return Skeleton(
-        name=str(entries["name"]),
+        name=entries["name"],
         joints=joints,
         parents=parents,
         pairs=tuple(pairs),
-        root=root or (parents.index(-1),),
+        root=indices("root") or (parents.index(-1),),
         head=None if head is None else index(head, "head"),
-        legs=tuple(index(j, "legs") for j in entries.get("legs") or ()),
+        legs=indices("legs"),
         facing=facing
         and Facing(**{key: index(facing[key], "facing") for key in _FACING}),
         maps={
@@ -228,7 +266,7 @@ def _map_rows(rows, index, where: str) -> dict[str, dict[str, float]]:
         weights = {source: 1.0} if isinstance(source, str) else dict(source)
         for name in weights:
             index(name, "maps")
-        if abs(sum(weights.values()) - 1.0) > 1e-3:
+        if not abs(sum(weights.values()) - 1.0) <= 1e-3:  # also not a number
             raise ValueError(
                 f"{where}: the weights of `{joint}` in `maps` must sum to 1. "
                 f"Received: {weights}."

@@ -111,11 +111,18 @@ def _raw_folder(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
 
 def _read_splits(path: pathlib.Path) -> dict[str, str]:
     """Returns the split of every collection."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(entries, dict) or not set(entries) <= set(SPLITS):
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if (
+        not isinstance(entries, dict)
+        or not set(entries) <= set(SPLITS)
+        or not all(_is_list_of_text(names or []) for names in entries.values())
+    ):
         raise ValueError(
-            f"{path} must name the collections of {' and '.join(SPLITS)}. "
-            f"Received: {entries}."
+            f"{path} must name the collections of {' and '.join(SPLITS)}, each "
+            f"a list of text (quote numbers). Received: {entries}."
         )
     split_of = {}
     for split, collections in entries.items():
@@ -124,6 +131,10 @@ def _read_splits(path: pathlib.Path) -> dict[str, str]:
                 raise ValueError(f"{path} names `{collection}` twice.")
             split_of[collection] = split
     return split_of
+
+
+def _is_list_of_text(value) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
 
 
 def _load_joint_maps() -> list[joint_maps.JointMap]:

@@ -81,22 +81,25 @@ def read_frames(path: epath.Path) -> np.ndarray:
 
     Raises:
       ValueError: names the file and the frame: not JSON (truncated), a frame
-        of another length, a value that is not finite, a quaternion of length
-        0, a duration that is not positive (the last frame's is not used).
+        of another length, a value that is no finite number, a quaternion of
+        length 0, a duration that is not positive (the last frame's is not
+        used).
     """
     try:
         frames = json.loads(path.read_text(encoding="utf-8"))["Frames"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} must be JSON with `Frames` (is it truncated?): {error}."
         ) from error
-    if not frames:
-        raise ValueError(f"{path}: `Frames` must not be empty.")
+    if not isinstance(frames, list) or not frames:
+        raise ValueError(f"{path}: `Frames` must be a list and not be empty.")
     for i, frame in enumerate(frames):
-        if len(frame) != NUMBERS:
+        values = frame if isinstance(frame, list) else [frame]
+        others = [v for v in values if not isinstance(v, int | float)]
+        if others or len(values) != NUMBERS:
             raise ValueError(
                 f"{path}, frame {i}: must have {NUMBERS} numbers. Received: "
-                f"{len(frame)}."
+                f"{others or len(values)}."
             )
     frames = np.array(frames, np.float64)
     quaternions = _quaternions(frames).values()
