@@ -31,6 +31,7 @@ from collections.abc import Iterator
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+_OUTPUTS = {"joints_3d": np.float32, "scale": np.float32, "valid": bool}
 
 
 class ServerError(RuntimeError):
@@ -113,9 +114,7 @@ class Client:
             )
             for i in range(0, len(scores), self._max_batch)
         ]
-        return {
-            k: np.concatenate([part[k] for part in parts]) for k in parts[0]
-        }
+        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
 
 class _Rest:
@@ -156,14 +155,15 @@ class _Rest:
             connection.close()
         try:
             answer = json.loads(content)
-        except ValueError:
-            answer = {"error": content[:200].decode(errors="replace")}
-        if response.status != 200:
-            raise ServerError(f"HTTP {response.status}: {answer.get('error')}")
-        return {
-            name: np.asarray(value, bool if name == "valid" else np.float32)
-            for name, value in answer["outputs"].items()
-        }
+            if response.status == 200:
+                given = answer["outputs"]
+                poses = {k: np.array(given[k], t) for k, t in _OUTPUTS.items()}
+                if {len(v) for v in poses.values()} == {len(inputs["scores"])}:
+                    return poses
+            reason = answer["error"]
+        except (ValueError, KeyError, TypeError):
+            reason = f"not an answer of the API: {content[:200]!r}"
+        raise ServerError(f"HTTP {response.status}: {reason}")
 
 
 class _Grpc:

@@ -36,9 +36,11 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tf_poselift.export import json_tensors
 from tf_poselift.export import loaded_model
 
-_PORT = flags.DEFINE_integer("port", 8500, "gRPC port; 0 takes a free one.")
+_PORT = flags.DEFINE_integer(
+    "port", 8500, "gRPC port; 0 takes a free one.", 0, 65535
+)
 _REST_API_PORT = flags.DEFINE_integer(
-    "rest_api_port", 8501, "REST port; 0 takes a free one."
+    "rest_api_port", 8501, "REST port; 0 takes a free one.", 0, 65535
 )
 _MODEL_NAME = flags.DEFINE_string("model_name", "default", "Name in requests.")
 _MODEL_BASE_PATH = flags.DEFINE_string(

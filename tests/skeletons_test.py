@@ -93,6 +93,13 @@ def test_defaults():
     assert skeleton.torso == (1, 2, 3)
 
 
+def test_one_name_stands_for_a_list_and_nothing_for_the_default():
+    skeleton = skeletons.from_dict(changed(root="left", legs="right"))
+    assert (skeleton.root, skeleton.legs) == ((1,), (2,))
+    empty = dict.fromkeys(("pairs", "root", "head", "legs", "facing", "maps"))
+    assert skeletons.from_dict(changed(**empty)).root == (0,)
+
+
 def test_a_virtual_root_is_the_mean_of_joints_that_stay_in_the_torso():
     skeleton = skeletons.from_dict(changed(root=["left", "right"]))
     assert skeleton.root == (1, 2)
@@ -116,6 +123,9 @@ def test_unknown_names_and_files(tmp_path):
     path.write_text("joints: {a: [")
     with pytest.raises(ValueError, match="bad.yaml is not valid YAML"):
         skeletons.load(str(path))
+    path.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match="bad.yaml is not valid YAML"):
+        skeletons.load(str(path))
 
 
 @pytest.mark.parametrize(
@@ -123,8 +133,12 @@ def test_unknown_names_and_files(tmp_path):
     [
         ([], "must have the entries `name` and `joints`"),
         ({"name": "x"}, "must have the entries `name` and `joints`"),
-        (changed(joints=["a"]), "`joints` must map every joint to its parent"),
-        (changed(joints={}), "`joints` must map every joint to its parent"),
+        (changed(name=None), "`name` must be text.* Received: None"),
+        (changed(joints=["a"]), r"`joints` must be {joint: its parent, null"),
+        (changed(joints={}), r"exactly one joint must have no parent"),
+        (changed(joints={1: None}), "names are text .quote 1 or no.. Received"),
+        (changed(joints={"a": 1}), "`joints` must be .* Received: {'a': 1}"),
+        (changed(colour=1, **{"x": 2}) | {3: 4}, "unknown entry `colour`"),
         (changed(colour=1), "unknown entry `colour`. Known: facing, head"),
         (
             changed(joints={"a": "b"}, pairs=[]),
@@ -139,7 +153,10 @@ def test_unknown_names_and_files(tmp_path):
             "the parents of `b` form a cycle",
         ),
         (changed(pairs=[["left", "arm"]]), "`pairs` names `arm`"),
-        (changed(pairs=["left"]), r"must be a list of \[left, right\]"),
+        *(
+            (changed(pairs=pairs), r"`pairs` must be a list of \[left, right\]")
+            for pairs in (3, 0, "left", ["left"], [["left"]], [[1, 2]])
+        ),
         (
             changed(pairs=[["left", "right"], ["left", "nose"]]),
             r"`pairs` names \['left'\] more than once",
@@ -152,11 +169,33 @@ def test_unknown_names_and_files(tmp_path):
             "parents of the pair `hand`, `right` must be a pair or one joint",
         ),
         (changed(root=["pelvis"]), "`root` names `pelvis`"),
+        (changed(root="pelvis"), "`root` names `pelvis`"),
+        (changed(root=["left", "left"]), "`root` names a joint twice"),
+        (changed(legs=["left", "left"]), "`legs` names a joint twice"),
+        (changed(root=0), "`root` must be a joint or a list of joints"),
+        (changed(legs={"left": 1}), "`legs` must be a joint or a list of join"),
+        (changed(head=["nose"]), "`head` must be a joint"),
         (changed(head="top"), "`head` names `top`"),
         (changed(legs=["leg"]), "`legs` names `leg`"),
         (
             changed(facing={"back": "hip"}),
             "`facing` must have back, front, right, left. Received: back",
+        ),
+        (changed(facing=3), "`facing` must be .* Received: 3"),
+        *(
+            (changed(maps=maps), "`maps` must be {skeleton: .* Received: ")
+            for maps in (
+                3,
+                ["x"],
+                {"x": ["a"]},
+                {"x": {"y": 3}},
+                {"x": {"y": {"hip": "1"}}},
+                {1: {"y": "hip"}},
+            )
+        ),
+        (
+            changed(maps={"x": {"y": {"hip": float("nan")}}}),
+            "the weights of `y` in `maps` must sum to 1",
         ),
         (
             changed(maps={"other": {"a": "knee"}}),

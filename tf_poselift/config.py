@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ def override(config, assignments: Iterable[str]):
 
     Raises:
       ValueError: unknown field (lists the known ones), missing `=`, or a value
-        that is not of the field's type.
+        that is not of the field's type or not finite.
     """
     hints = typing.get_type_hints(type(config))
     changes = {}
@@ -52,9 +53,12 @@ def parse(name: str, text: str, kind) -> Any:
         if option is type(None):
             continue
         try:
-            return _parse_one(text, option)
+            value = _parse_one(text, option)
         except (ValueError, SyntaxError, TypeError):
             continue
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"`{name}` must be finite. Received: `{text}`.")
+        return value
     names = " or ".join(_type_name(option) for option in options)
     raise ValueError(f"`{name}` must be {names}. Received: `{text}`.")
 

@@ -3,8 +3,10 @@
 TensorFlow's stateless generators take one seed per call, not one per example.
 Here every example has numbers of its own, so that they do not depend on how a
 batch is split over replicas, and a resumed run draws what an uninterrupted one
-would have drawn. All integer arithmetic is uint32 and the few floating-point
-operations are rounded once, so that eager, graph and XLA give the same bits.
+would have drawn. Integer arithmetic is uint32 and `uniform` is rounded once, so
+that eager, graph and XLA give the same `bits`, `uniform`, `bernoulli` and
+`permute`, bit for bit. `normal` calls log and cos, which a compiler may round
+otherwise: it agrees to the last places only.
 
 Hash: `pcg4d` of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT
 9(3), 2020. Permutation: "swap or not" of Hoang, Morris and Rogaway, "An

@@ -168,20 +168,6 @@ def load(name_or_path: str) -> Skeleton:
     return from_dict(entries, where=str(path))
 
 
-def _fits(value, form) -> bool:
-    """Tells a type, (one of several), [a list of] and {str: a dict of}."""
-    if isinstance(form, tuple):
-        return any(_fits(value, choice) for choice in form)
-    if isinstance(form, list):
-        is_list = isinstance(value, list | tuple)
-        return is_list and all(_fits(v, form[0]) for v in value)
-    if isinstance(form, dict):
-        return isinstance(value, dict) and all(
-            isinstance(k, str) and _fits(v, form[str]) for k, v in value.items()
-        )
-    return isinstance(value, form)
-
-
 def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
     """Builds and checks a skeleton from the entries of its YAML file.
 
@@ -190,21 +176,7 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
         right form, one root of the tree, no cycle, known joints, symmetric
         pairs, map weights that sum to 1.
     """
-    if not isinstance(entries, dict) or not _REQUIRED <= set(entries):
-        raise ValueError(f"{where}: must have the entries `name` and `joints`.")
-    for entry, value in entries.items():
-        if entry not in _FORMS:
-            known = ", ".join(sorted(_FORMS))
-            raise ValueError(
-                f"{where}: unknown entry `{entry}`. Known: {known}."
-            )
-        form, words = _FORMS[entry]
-        # An optional entry may be left empty.
-        if not _fits(value, form) and (value is not None or entry in _REQUIRED):
-            raise ValueError(
-                f"{where}: `{entry}` must be {words}; names are text (quote 1 "
-                f"or no). Received: {value}."
-            )
+    _check_forms(entries, where)
     joints = tuple(entries["joints"])
 
     def index(joint: str, entry: str) -> int:
@@ -257,6 +229,38 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
             for target, rows in (entries.get("maps") or {}).items()
         },
     )
+
+
+def _check_forms(entries, where: str) -> None:
+    if not isinstance(entries, dict) or not _REQUIRED <= set(entries):
+        raise ValueError(f"{where}: must have the entries `name` and `joints`.")
+    for entry, value in entries.items():
+        if entry not in _FORMS:
+            known = ", ".join(sorted(_FORMS))
+            raise ValueError(
+                f"{where}: unknown entry `{entry}`. Known: {known}."
+            )
+        form, words = _FORMS[entry]
+        # An optional entry may be left empty.
+        if not _fits(value, form) and (value is not None or entry in _REQUIRED):
+            raise ValueError(
+                f"{where}: `{entry}` must be {words}; names are text (quote 1 "
+                f"or no). Received: {value}."
+            )
+
+
+def _fits(value, form) -> bool:
+    """Tells a type, (one of several), [a list of] and {str: a dict of}."""
+    if isinstance(form, tuple):
+        return any(_fits(value, choice) for choice in form)
+    if isinstance(form, list):
+        is_list = isinstance(value, list | tuple)
+        return is_list and all(_fits(v, form[0]) for v in value)
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            isinstance(k, str) and _fits(v, form[str]) for k, v in value.items()
+        )
+    return isinstance(value, form)
 
 
 def _map_rows(rows, index, where: str) -> dict[str, dict[str, float]]:

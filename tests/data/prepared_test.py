@@ -141,8 +141,19 @@ def test_records_of_another_joint_count_are_refused(tmp_path):
         reader.read("odd", "train", str(tmp_path))
 
 
-def test_rebuild_names_the_config():
-    assert prepared.rebuild("a", "/data/a/b/1.0.0") == (
-        "Build it again: `python datasets/build.py --dataset=a/b "
-        "--data_dir=/data --overwrite`."
+@pytest.mark.parametrize("parent, config", [("b", "a"), ("odd", None)])
+@pytest.mark.parametrize("damage", ["features.json", "metadata.json", "record"])
+def test_rebuild_names_config_and_folder(tmp_path, parent, config, damage):
+    # The folder of prepared data sets may be called as one of them.
+    root = tmp_path / parent
+    writer.write({"train": TABLE}, str(root), name="odd", config=config)
+    folder = root / "odd" / (config or "") / "1.0.0"
+    (path,) = folder.glob(f"*{damage}*")
+    path.write_text("{}")
+    dataset = f"odd/{config}" if config else "odd"
+    with pytest.raises(ValueError) as error:
+        reader.read("odd", "train", str(root))
+    assert (
+        f"`python datasets/build.py --dataset={dataset} --data_dir={root} "
+        "--overwrite`" in str(error.value)
     )

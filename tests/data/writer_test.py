@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from tf_poselift import skeletons
 from tf_poselift.data import prepared
@@ -39,5 +40,19 @@ def test_a_bad_clip_leaves_nothing_behind(tmp_path, table):
 
 def test_a_version_is_written_once(tmp_path, table):
     writer.write({"train": table}, str(tmp_path), name="toy")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match="toy/1.0.0 must not be there"):
         writer.write({"train": table}, str(tmp_path), name="toy")
+
+
+def test_a_version_appears_when_it_is_whole(tmp_path, table, monkeypatch):
+    close = tfds.core.SequentialWriter.close_all
+
+    def fail(writer):
+        close(writer)
+        assert prepared.known(tmp_path) == []
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tfds.core.SequentialWriter, "close_all", fail)
+    with pytest.raises(OSError, match="disk full"):
+        writer.write({"train": table}, str(tmp_path), name="toy")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -13,6 +13,7 @@ from etils import epath
 
 from tf_poselift import schema
 from tf_poselift import skeletons
+from tf_poselift.losses import pose
 
 DATASETS = pathlib.Path(__file__).parents[2] / "datasets"
 sys.path.insert(0, str(DATASETS))
@@ -115,6 +116,11 @@ def test_a_damaged_file_is_named_and_leaves_nothing(
         ("train: [dance, salsa]", FileNotFoundError,
          "splits.yaml names salsa, where no .bvh file is"),
         ("learn: [dance]", ValueError, "must name the collections of train an"),
+        ("train: [dance", ValueError, "splits.yaml is not valid YAML"),
+        *(
+            (f"train: {names}", ValueError, "splits.yaml must .* list of text")
+            for names in ("5", "dance", "[1]", "{dance: 1}")
+        ),
         ("train: [dance]\ntest: [dance]", ValueError, "names `dance` twice"),
         (None, FileNotFoundError, "splits.yaml is not there. The folder must"),
     ],
@@ -183,11 +189,8 @@ def test_real_limbs_keep_their_length_in_every_view(real):
 
 
 def test_real_people_face_where_their_nose_points(real):
-    rule = SKELETON.facing
     for collection, joints in _joints_by_collection(real).items():
-        front = joints[..., rule.front, :] - joints[..., rule.back, :]
-        left = joints[..., rule.left, :] - joints[..., rule.right, :]
-        sine = front[..., 2] * left[..., 0] - front[..., 0] * left[..., 2]
+        sine = pose.facing_sine(joints, SKELETON.facing).numpy()
         assert (sine < 0.0).mean() > 0.95, collection
 
 

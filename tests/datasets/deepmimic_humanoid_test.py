@@ -68,7 +68,12 @@ def test_frames_of_uneven_length_are_resampled_to_30_hz():
          "clip.txt, frame 1: the duration must be positive."),
         (lambda f: f[0].__setitem__(slice(4, 8), [0.0] * 4),
          "clip.txt, frame 0: quaternions must not be zero."),
-        (lambda f: f.clear(), "clip.txt: `Frames` must not be empty."),
+        (lambda f: f[1].__setitem__(9, "x"),
+         r"clip.txt, frame 1: must have 44 numbers. Received: \['x'\]."),
+        (lambda f: f.__setitem__(slice(None), [1, 2]),
+         "clip.txt, frame 0: must have 44 numbers. Received: 1."),
+        (lambda f: f.clear(),
+         "clip.txt: `Frames` must be a list and not be empty."),
     ],
 )  # fmt: skip
 def test_a_bad_frame_is_named(tmp_path, change, message):
@@ -77,6 +82,14 @@ def test_a_bad_frame_is_named(tmp_path, change, message):
     path = tmp_path / "clip.txt"
     path.write_text(json.dumps({"Frames": frames}))
     with pytest.raises(ValueError, match=message):
+        humanoid.read_frames(path)
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"Frames": 5}', b"\xff"])
+def test_a_clip_of_another_form_is_named(tmp_path, content):
+    path = tmp_path / "walk.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"walk.txt.*`Frames`"):
         humanoid.read_frames(path)
 
 

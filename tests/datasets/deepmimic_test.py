@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tf_poselift import schema
+from tf_poselift.losses import pose
 
 DATASETS = pathlib.Path(__file__).parents[2] / "datasets"
 sys.path.insert(0, str(DATASETS))
@@ -141,13 +142,10 @@ def test_real_bones_keep_their_length_in_every_view(real_clips):
 
 
 def test_facing_rule_holds_for_upright_people(real_clips, real_joints_world):
-    rule = humanoid.SKELETON.facing
     correct, upright = [], []
     for name, clip in real_clips.items():
         joints = clip[schema.JOINTS_3D]
-        front = joints[:, :, rule.front] - joints[:, :, rule.back]
-        left = joints[:, :, rule.left] - joints[:, :, rule.right]
-        sine = front[..., 2] * left[..., 0] - front[..., 0] * left[..., 2]
+        sine = pose.facing_sine(joints, humanoid.SKELETON.facing).numpy()
         correct.append(sine < 0.0)
         world = real_joints_world[name]
         spine = world[:, INDEX["neck"]] - world[:, INDEX["chest"]]

@@ -149,6 +149,16 @@ def test_a_port_in_use_ends_it_with_one_message(stand_in, start, flag):
     assert "Traceback" not in str(caught.value)
 
 
+@pytest.mark.parametrize("flag", ["rest_api_port", "port"])
+@pytest.mark.parametrize("value", [-1, 70000])
+def test_a_port_that_is_none_is_refused(start, flag, value):
+    message = rf"(?s)^Ended with 1: .*flag --{flag}={value}: .*65535"
+    with pytest.raises(RuntimeError, match=message) as caught:
+        with start(**{flag: value}):
+            pass
+    assert "Traceback" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "number",
     [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],

@@ -39,7 +39,7 @@ def find(dataset: str, data_dir: str | None = None) -> pathlib.Path:
         raise ValueError(
             f"`dataset` must be NAME[/CONFIG][:VERSION]. Received: `{dataset}`."
         )
-    root = pathlib.Path(data_dir or DATA_DIR).expanduser()
+    root = _root(data_dir)
     folder = root / match["name"]
     config = match["config"] or _default_config(folder)
     folder = folder / config if config else folder
@@ -54,6 +54,10 @@ def find(dataset: str, data_dir: str | None = None) -> pathlib.Path:
             f"--data_dir={root}`."
         )
     return folder / version
+
+
+def _root(data_dir: str | None) -> pathlib.Path:
+    return pathlib.Path(data_dir or DATA_DIR).expanduser()
 
 
 def known(data_dir: str | pathlib.Path) -> list[str]:
@@ -116,7 +120,7 @@ def open_builder(
         builder = tfds.builder_from_directory(str(folder))
         skeleton(builder)
     except (ValueError, KeyError, OSError, json_format.ParseError) as error:
-        name = _WORDS.fullmatch(dataset)["name"]
+        name = folder.parent.relative_to(_root(data_dir)).as_posix()
         raise ValueError(
             f"Cannot read the description of the data set in {folder}: "
             f"{error}. {rebuild(name, folder)}"
@@ -125,16 +129,15 @@ def open_builder(
     return builder
 
 
-def rebuild(name: str, folder: str | pathlib.Path) -> str:
+def rebuild(dataset: str, folder: str | pathlib.Path) -> str:
     """Returns the sentence that says how to replace a damaged data set.
 
     Args:
-      name: of the data set.
+      dataset: NAME[/CONFIG][:VERSION], with the config if it has any.
       folder: DATA_DIR/NAME[/CONFIG]/VERSION.
     """
-    folder = pathlib.Path(folder)
-    data_dir = folder.parents[2 if folder.parents[1].name == name else 1]
-    dataset = folder.parent.relative_to(data_dir)
+    dataset = dataset.partition(":")[0]
+    data_dir = pathlib.Path(folder).parents[dataset.count("/") + 1]
     return (
         f"Build it again: `python datasets/build.py --dataset={dataset} "
         f"--data_dir={data_dir} --overwrite`."
@@ -199,7 +202,8 @@ def check_features(builder: tfds.core.DatasetBuilder) -> None:
     if faults:
         raise ValueError(
             f"The records in {builder.data_dir} must fit the schema. Received: "
-            f"{'; '.join(faults)}. {rebuild(builder.name, builder.data_dir)}"
+            f"{'; '.join(faults)}. "
+            f"{rebuild(full_name(builder), builder.data_dir)}"
         )
 
 

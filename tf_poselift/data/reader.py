@@ -64,7 +64,7 @@ def _read_one(dataset: str, split: str, data_dir: str | None) -> tables.Table:
     except tf.errors.OpError as error:
         raise ValueError(
             f"Cannot read {_damaged_file(builder)}: it is corrupt or cut off. "
-            f"{prepared.rebuild(builder.name, builder.data_dir)}"
+            f"{prepared.rebuild(prepared.full_name(builder), builder.data_dir)}"
         ) from error
     clips.sort(key=lambda clip: clip[schema.CLIP_ID])
     if not clips:

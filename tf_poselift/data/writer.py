@@ -37,37 +37,40 @@ def write(
       ValueError: names a clip that `records.example` refuses.
       FileExistsError: this version is there already.
     """
+    path = pathlib.Path(data_dir, name, config or "", version)
+    if path.exists():
+        raise FileExistsError(f"{path} must not be there. Delete it first.")
     first = next(iter(splits.values()))
-    # All are made before the folder is: a bad clip leaves nothing behind.
+    # All are made before any folder is: a bad clip leaves nothing behind.
     clips = {
         split: [_record(table, clip) for clip in range(table.num_clips)]
         for split, table in splits.items()
     }
-    path = pathlib.Path(data_dir, name, config or "", version)
-    path.mkdir(parents=True)
-    info = tfds.core.DatasetInfo(
-        builder=tfds.core.DatasetIdentity(
-            name=name,
-            version=tfds.core.Version(version),
-            data_dir=str(path),
-            module_name=__name__,
-            config_name=config,
-        ),
-        features=records.features(
-            skeleton=first.skeleton,
-            views=first.num_views,
-            joints_3d=first.joints_3d is not None,
-            cameras=first.cameras is not None,
-        ),
-        metadata=records.metadata(
-            skeleton=first.skeleton, action_names=first.action_names
-        ),
-        description=description,
-    )
-    writer = tfds.core.SequentialWriter(info, max_examples_per_shard=64)
-    writer.initialize_splits(list(clips))
-    writer.add_examples(clips)
-    writer.close_all()
+    # The folder appears by one rename.
+    with tfds.core.utils.incomplete_dir(path) as beside:
+        info = tfds.core.DatasetInfo(
+            builder=tfds.core.DatasetIdentity(
+                name=name,
+                version=tfds.core.Version(version),
+                data_dir=beside,
+                module_name=__name__,
+                config_name=config,
+            ),
+            features=records.features(
+                skeleton=first.skeleton,
+                views=first.num_views,
+                joints_3d=first.joints_3d is not None,
+                cameras=first.cameras is not None,
+            ),
+            metadata=records.metadata(
+                skeleton=first.skeleton, action_names=first.action_names
+            ),
+            description=description,
+        )
+        writer = tfds.core.SequentialWriter(info, max_examples_per_shard=64)
+        writer.initialize_splits(list(clips))
+        writer.add_examples(clips)
+        writer.close_all()
     return f"{name}/{config}:{version}" if config else f"{name}:{version}"
 
 

@@ -30,7 +30,11 @@ MEANING = {
         "distance of the visible non-root joints from the root is 1"
     ),
     "scale": "mm per unit of joints_3d; 0: unknown",
-    "valid": "false: the input row cannot be lifted, its outputs are zeros",
+    "valid": (
+        "false: the input row cannot be lifted (a seen joint or a score that "
+        "is not finite, an unseen root, too few seen joints), its outputs are "
+        "zeros"
+    ),
 }
 
 Tensors = dict[str, tf.Tensor]
@@ -125,7 +129,7 @@ def _specs(**shapes: list[int]) -> Specs:
 
 
 def _example_keypoints(batch: int, joints: int) -> dict[str, np.ndarray]:
-    """Random poses; every fourth row misses a joint, every eighth is NaN."""
+    """Random poses; every fourth row misses a joint, every eighth sees NaN."""
     rng = np.random.default_rng(batch)
     keypoints_2d = rng.normal(500.0, 120.0, [batch, joints, 2])
     scores = np.ones([batch, joints], np.float32)
