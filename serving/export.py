@@ -13,6 +13,7 @@ import sys
 import tensorflow as tf
 from absl import app
 from absl import flags
+from absl import logging
 
 from tf_poselift.export import model_card
 from tf_poselift.export import saved_model
@@ -76,6 +77,7 @@ def _summary(path: pathlib.Path) -> str:
 
 
 def main(argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)
     del argv
     try:
         export()

@@ -9,6 +9,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 from tf_poselift.training import step_benchmark
 
@@ -27,6 +28,7 @@ _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
 
 
 def main(_) -> None:
+    logging.set_verbosity(logging.WARNING)
     try:
         result = step_benchmark.measure(
             _METHOD.value,

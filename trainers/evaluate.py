@@ -10,6 +10,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 from tf_poselift.evaluation import evaluation
 
@@ -35,6 +36,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
 
 
 def main(_) -> None:
+    logging.set_verbosity(logging.WARNING)
     try:
         evaluation.evaluate(
             _WORKDIR.value,

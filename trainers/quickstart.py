@@ -7,6 +7,7 @@ command of its own, shown before it runs; what is there already is reused.
 """
 
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -17,6 +18,7 @@ import time
 import numpy as np
 from absl import app
 from absl import flags
+from absl import logging
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _OUT = flags.DEFINE_string("out", "runs/quickstart", "Folder for all output.")
@@ -26,7 +28,9 @@ _METRICS = ("pa_mpjpe", "pa_mpjpe_reflect", "n_mpjpe", "mirror_rate")
 
 
 def main(_) -> None:
-    out = ROOT / _OUT.value
+    os.chdir(ROOT)
+    logging.set_verbosity(logging.WARNING)
+    out = pathlib.Path(_OUT.value)
     data, run, model = out / "data", out / "run", out / "model"
     source = ["--dataset=deepmimic", f"--data_dir={data}"]
     seconds = {}
@@ -40,7 +44,7 @@ def main(_) -> None:
         print(
             f"\n== {name}: {shlex.join(['python', *command[1:]])}", flush=True
         )
-        result = subprocess.run(command, cwd=ROOT)
+        result = subprocess.run(command)
         if result.returncode:
             sys.exit(f"error: {name} ended with code {result.returncode}")
         seconds[name] = round(time.monotonic() - start, 1)
@@ -116,7 +120,7 @@ def serve(model, run, data, picture) -> dict[str, float]:
     server = subprocess.Popen(
         [
             sys.executable,
-            str(ROOT / "serving" / "server.py"),
+            "serving/server.py",
             "--model_name=lifter",
             f"--model_base_path={model.resolve()}",
             "--port=0",
@@ -167,7 +171,7 @@ def show(report, out, model, run) -> None:
         unit = "" if name == "mirror_rate" else " mm"
         print(f"{name + unit:22}{ours:9.2f}{floor:9.2f}")
     print(f"\nWritten to {out}: report.json, skeletons.png. Try next:")
-    python = shlex.quote(str(pathlib.Path(sys.executable)))
+    python = shlex.quote(os.path.relpath(sys.executable))
     print(f"  {python} trainers/train.py --list --data_dir={out / 'data'}")
     print(f"  {python} -m tensorboard.main --logdir={run / 'tensorboard'}")
     print(

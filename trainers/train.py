@@ -12,6 +12,7 @@ import sys
 import tensorflow as tf
 from absl import app
 from absl import flags
+from absl import logging
 
 from tf_poselift import methods
 from tf_poselift.data import prepared
@@ -54,6 +55,7 @@ _LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
 
 
 def main(_) -> None:
+    logging.set_verbosity(logging.WARNING)
     if _LIST.value:
         print("methods:\n  " + "\n  ".join(methods.describe()))
         known = prepared.known(_DATA_DIR.value) or ["none"]

@@ -83,6 +83,13 @@ def train(
         strategy=strategy,
         commit=run_folder.commit(),
     )
+    print(
+        f"{method} on {', '.join(table.datasets)} ({table.num_rows} frames, "
+        f"{table.num_views} views, `{table.skeleton.name}`), batch "
+        f"{batch_size}, seed {seed}, {precision}, {_where(device_strategy)}; "
+        f"writes to {workdir}\n{config}",
+        flush=True,
+    )
     statistics = run_folder.continued_statistics(workdir, settings)
     is_new = statistics is None
     if is_new:
@@ -111,6 +118,12 @@ def train(
         save_every=save_every,
         log_every=log_every,
     )
+
+
+def _where(strategy) -> str:
+    devices = tf.config.list_logical_devices()[-1].device_type
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    return f"{replicas} replica(s) on {devices}"
 
 
 def check_batch(batch_size: int, strategy) -> None:
