@@ -114,6 +114,19 @@ def test_same_seed_gives_the_same_run(name):
 
 
 @every_method
+def test_fit_does_what_the_loop_does(name):
+    table = table_for()
+    method, _, training_loop = make(name, table)
+    run(training_loop, 0, 3)
+    fitted, sampler, _ = make(name, table)
+    batches = sampling.dataset(table, sampler.spec, batch_size=BATCH, seed=5)
+    history = fitted.fit(batches, steps_per_epoch=3, verbose=0).history
+    assert set(history) == set(method.log_names())
+    for a, b in zip(weights(method), weights(fitted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@every_method
 def test_two_replicas(name):
     strategy = strategies.make("mirrored")
     assert strategy.num_replicas_in_sync == 2

@@ -341,8 +341,12 @@ class PoseLifter(keras.Model):
             for i, variable in enumerate(
                 v for v in network.non_trainable_variables if id(v) not in kept
             ):
-                pair = self.uniform(
-                    batch, f"{name}/{i}", shape=(2,), maxval=2.0**24
+                pair = randomness.bits(
+                    self.seed,
+                    batch[schema.STEP],
+                    batch[schema.INDEX][:1],
+                    stream=f"{name}/{i}",
+                    shape=(2,),
                 )
                 seeds.append((variable, tf.cast(pair[0], variable.dtype)))
         return seeds
