@@ -48,7 +48,7 @@ def workdir(tmp_path_factory):
         seed=0,
     )
     statistics = martinez2017.statistics(table, martinez2017.Config())
-    run_folder.open_for_training(folder, settings, statistics)
+    run_folder.create(folder, settings, statistics)
     method = run_folder.build_method(settings, statistics)
     checkpoints.Checkpoints(method, folder).save(5)
     return folder

@@ -29,7 +29,7 @@ def workdir(tmp_path) -> pathlib.Path:
         seed=0,
     )
     folder = tmp_path / "run"
-    run_folder.open_for_training(folder, settings, {})
+    run_folder.create(folder, settings, {})
     method = run_folder.build_method(settings, {})
     checkpoints.Checkpoints(method, folder).save(7)
     return folder
