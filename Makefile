@@ -16,6 +16,8 @@ help:
 	@echo "make test         quick tests (10 min)"
 	@echo "make test-slow    kills, loads, long trainings"
 	@echo "make lint         ruff"
+	@echo "make setup        only the virtual environment, in .venv"
+	@echo "make clean        removes .venv, caches and runs/quickstart"
 
 setup: $(READY)
 
@@ -44,5 +46,5 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
-	rm -rf .venv runs
+clean:  # keeps the user's own runs
+	rm -rf .venv .pytest_cache .ruff_cache runs/quickstart

@@ -17,31 +17,35 @@ setuptools.setup(
     packages=setuptools.find_packages(include=["tf_poselift*"]),
     package_data={"tf_poselift": ["**/*.yaml", "**/*.json"]},
     install_requires=[
-        "absl-py>=2.1,<3",
+        "absl-py>=2.5,<3",
         "keras>=3.15,<3.16",
-        "matplotlib>=3.9,<4",
-        "numpy>=2.0,<3",
+        "matplotlib>=3.11,<4",
+        "numpy>=2.4,<3",
         "pyyaml>=6,<7",
-        "scipy>=1.14,<2",
+        "scipy>=1.17,<2",
         # TensorFlow 2.21 no longer brings TensorBoard; its summary writer
         # needs it.
-        "tensorboard>=2.20,<2.22",
+        "tensorboard>=2.21,<2.22",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<4.10",
         "tensorflow-graphics==2021.12.3",
-        "tqdm>=4.66,<5",
+        "tqdm>=4.70,<5",
     ],
     extras_require={
         # The motion clips of the quickstart ship in this wheel.
         "quickstart": ["pybullet>=3.2.6,<3.3"],
         # `tfds build PATH`; `python datasets/build.py` needs none of these.
-        "build": ["apache-beam>=2.60", "mlcroissant", "importlib_resources"],
-        "serving": ["grpcio>=1.66,<2", "tensorflow-serving-api>=2.21,<2.22"],
+        "build": [
+            "apache-beam>=2.77,<3",
+            "importlib_resources>=7,<8",
+            "mlcroissant>=1.1,<2",
+        ],
+        "serving": ["grpcio>=1.85,<2", "tensorflow-serving-api>=2.21,<2.22"],
         "test": [
-            "dill>=0.3.8",
-            "importlib_resources>=6",
-            "pytest>=8,<10",
-            "ruff>=0.15",
+            "dill>=0.4,<1",
+            "importlib_resources>=7,<8",
+            "pytest>=9,<10",
+            "ruff>=0.17,<0.18",
         ],
     },
 )

@@ -79,7 +79,11 @@ CALIBRATION = {
 METADATA_SKELETON = "skeleton"  # `Skeleton.to_dict()`
 METADATA_ACTIONS = "action_names"
 METADATA_UNITS = "units"
-UNITS = {KEYPOINTS_2D: "px", JOINTS_3D: "mm", TRANSLATION: "mm", FPS: "Hz"}
+UNITS = {
+    name: field.unit
+    for name, field in (ALWAYS | WITH_3D | CALIBRATION).items()
+    if field.unit
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,9 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; medians are shown.", 1)
 _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
 
 
-def main(_) -> None:
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     try:
         result = step_benchmark.measure(

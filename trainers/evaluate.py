@@ -35,7 +35,9 @@ _OUTPUT_DIR = flags.DEFINE_string(
 )
 
 
-def main(_) -> None:
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     try:
         evaluation.evaluate(

@@ -27,7 +27,9 @@ _SHOWN = 5  # poses in the picture
 _METRICS = ("pa_mpjpe", "pa_mpjpe_reflect", "n_mpjpe", "mirror_rate")
 
 
-def main(_) -> None:
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     os.chdir(ROOT)
     logging.set_verbosity(logging.WARNING)
     out = pathlib.Path(_OUT.value)

@@ -54,16 +54,22 @@ _DETERMINISTIC = flags.DEFINE_bool(
 _LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
 
 
-def main(_) -> None:
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     if _LIST.value:
         print("methods:\n  " + "\n  ".join(methods.describe()))
+        if _METHOD.value:
+            print(f"config of {_METHOD.value} (fields of --config):")
+            for field, value in methods.defaults(_METHOD.value).items():
+                print(f"  {field}={value}")
         known = prepared.known(_DATA_DIR.value) or ["none"]
         print(f"data sets in {_DATA_DIR.value}:\n  " + "\n  ".join(known))
         return
     for flag in (_METHOD, _DATASET, _WORKDIR):
         if flag.value is None:
-            raise app.UsageError(f"--{flag.name} is required.")
+            sys.exit(f"error: --{flag.name} is required; see --help.")
     if _VIRTUAL_DEVICES.value > 1:
         strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
     if _DETERMINISTIC.value:

@@ -36,6 +36,19 @@ def weights(workdir) -> list[np.ndarray]:
     return [w for n in run.method.networks.values() for w in n.get_weights()]
 
 
+def start_until(prepared_dataset, workdir, checkpoint: int):
+    """Starts a run and returns its process once a checkpoint is there."""
+    process = subprocess.Popen(
+        command(prepared_dataset, workdir), stdout=subprocess.PIPE, text=True
+    )
+    index = workdir / "checkpoints" / f"checkpoint-{checkpoint}.index"
+    deadline = time.monotonic() + 300
+    while not index.exists() and time.monotonic() < deadline:
+        assert process.poll() is None, "ended before it could be stopped"
+        time.sleep(0.001)
+    return process
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpoint", [5, 25, 45])
 def test_killed_and_resumed_run_has_bit_equal_weights(
@@ -44,17 +57,28 @@ def test_killed_and_resumed_run_has_bit_equal_weights(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(prepared_dataset, whole), check=True, timeout=300)
 
-    process = subprocess.Popen(command(prepared_dataset, killed))
-    first = killed / "checkpoints" / f"checkpoint-{checkpoint}.index"
-    deadline = time.monotonic() + 300
-    while not first.exists() and time.monotonic() < deadline:
-        assert process.poll() is None, "ended before it could be killed"
-        time.sleep(0.001)
+    process = start_until(prepared_dataset, killed, checkpoint)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    done = sorted(killed.glob("checkpoints/checkpoint-*.index"))
-    assert first in done and len(done) < STEPS // 5
+    last = killed / "checkpoints" / f"checkpoint-{STEPS}.index"
+    assert not last.exists()
 
     subprocess.run(command(prepared_dataset, killed), check=True, timeout=300)
     for a, b in zip(weights(whole), weights(killed), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_saves_and_ends_in_good_order(prepared_dataset, tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    subprocess.run(command(prepared_dataset, whole), check=True, timeout=300)
+    process = start_until(prepared_dataset, stopped, 5)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    step = run_folder.load(stopped).step
+    assert f"Stopped at step {step}; the same command continues." in output
+    assert step < STEPS
+    subprocess.run(command(prepared_dataset, stopped), check=True, timeout=300)
+    for a, b in zip(weights(whole), weights(stopped), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -62,7 +62,7 @@ def _root(data_dir: str | None) -> pathlib.Path:
 
 def known(data_dir: str | pathlib.Path) -> list[str]:
     """Returns what is prepared in a folder, as NAME[/CONFIG]:VERSION."""
-    root = pathlib.Path(data_dir)
+    root = pathlib.Path(data_dir).expanduser()
     versions = [
         path.parent.relative_to(root)
         for depth in (2, 3)

@@ -6,6 +6,7 @@ has `Config` (a frozen dataclass), `batch_spec(config)`, `Method` (a
 `derived(table, config)`. A new method is one new file.
 """
 
+import dataclasses
 import importlib
 import pkgutil
 import types
@@ -30,3 +31,8 @@ def load(name: str) -> types.ModuleType:
 def describe() -> list[str]:
     """Returns "name: first line of the module's docstring" of all methods."""
     return [f"{name}: {load(name).__doc__.splitlines()[0]}" for name in names()]
+
+
+def defaults(name: str) -> dict[str, object]:
+    """Returns the fields of a method's `Config` with their defaults."""
+    return dataclasses.asdict(load(name).Config())

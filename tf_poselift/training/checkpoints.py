@@ -65,6 +65,7 @@ class Checkpoints:
           FileNotFoundError: there is none at `path`.
         """
         if path is not None:
+            path = path.removesuffix(".index")
             if not pathlib.Path(f"{path}.index").is_file():
                 raise FileNotFoundError(f"No checkpoint at {path}.")
             return self._restore(path)

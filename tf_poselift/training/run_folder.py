@@ -26,7 +26,7 @@ from tf_poselift.training import checkpoints
 _SETTINGS = "config.json"
 _STATISTICS = "statistics.npz"
 # What may differ when a run is continued.
-_FREE = {"commit", "strategy"}
+_FREE = {"commit", "strategy", "dataset"}  # `data` says what was read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +131,7 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
       FileNotFoundError: no run or no checkpoint there.
       ValueError: a file of the run is damaged.
     """
-    folder = pathlib.Path(workdir)
+    folder = pathlib.Path(workdir).expanduser()
     values = read_settings(folder)
     if values is None:
         raise FileNotFoundError(
@@ -191,6 +191,8 @@ def write_json(path: pathlib.Path, values: dict) -> None:
 def commit() -> str:
     """Returns the commit of this checkout, or "unknown" outside of one."""
     folder = pathlib.Path(__file__).parents[2]
+    if not (folder / ".git").exists():  # installed into another's checkout
+        return "unknown"
     try:
         result = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty"],
@@ -208,8 +210,11 @@ def _as_json(settings: Settings) -> dict:
 
 
 def _flat(values: dict) -> dict:
-    """Lifts the method's own fields up, so that each is named by itself."""
-    fields = {f"config.{k}": v for k, v in values.get("config", {}).items()}
-    # As text: the order of the joints counts, and dicts compare without it.
-    skeleton = {"skeleton": json.dumps(values.get("skeleton"))}
-    return values | skeleton | {"config": None} | fields
+    """Lifts config and skeleton up, so that what differs is named by itself."""
+    flat = {k: v for k, v in values.items() if k not in ("config", "skeleton")}
+    for group in ("config", "skeleton"):
+        for key, value in values.get(group, {}).items():
+            # As text: the order of the joints counts; dicts compare without.
+            shown = json.dumps(value) if isinstance(value, dict) else value
+            flat[f"{group}.{key}"] = shown
+    return flat

@@ -22,6 +22,7 @@ from tf_poselift.data import synthetic
 from tf_poselift.methods import base
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
+from tf_poselift.training import training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,13 +132,13 @@ def build(
 ) -> tuple[base.PoseLifter, sampling.Sampler]:
     """Builds the method and a sampler on synthetic motion."""
     module = methods.load(name)
-    config = config_lib.override(module.Config(), overrides)
+    config = config_lib.override(
+        module.Config(), [*overrides, f"batch_size={batch_size}"]
+    )
     table = synthetic.table(
         skeletons.load("human36m_17"), clips=50, frames=100, views=4
     )
-    statistics_of = getattr(module, "statistics", None)
-    derived = getattr(module, "derived", None)
-    values = statistics_of(table, config) if statistics_of else {}
+    make = getattr(module, "statistics", None)
     settings = run_folder.Settings(
         method=name,
         config=config_lib.to_json(config),
@@ -148,14 +149,10 @@ def build(
         seed=0,
         precision=precision,
     )
-    sampler = sampling.Sampler(
-        table,
-        module.batch_spec(config),
-        batch_size=batch_size,
-        seed=0,
-        derived=derived(table, config) if derived else None,
+    return (
+        run_folder.build_method(settings, make(table, config) if make else {}),
+        training.make_sampler(module, config, table, seed=0),
     )
-    return run_folder.build_method(settings, values), sampler
 
 
 def products_of(

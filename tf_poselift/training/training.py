@@ -1,7 +1,9 @@
 """Trains a method on prepared data sets, from flags' values to a run folder."""
 
+import dataclasses
 import math
 import os
+import pathlib
 import time
 from collections.abc import Sequence
 
@@ -12,15 +14,17 @@ from tf_poselift import config as config_lib
 from tf_poselift import methods
 from tf_poselift.data import reader
 from tf_poselift.data import sampling
+from tf_poselift.data import tables
 from tf_poselift.training import checkpoints
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
+from tf_poselift.training import stopping
 from tf_poselift.training import strategies
 from tf_poselift.training import summaries
 
 _ADVICE = (
-    "The last checkpoint is intact; try a lower `--config=learning_rate=...` "
-    "in another `--workdir`."
+    "Checkpoints written so far are intact; try a lower "
+    "`--config=learning_rate=...` in another `--workdir`."
 )
 
 
@@ -63,11 +67,13 @@ def train(
         finite.
       FileNotFoundError: no such prepared data set.
     """
+    workdir = pathlib.Path(workdir).expanduser()
     module = methods.load(method)
     config = config_lib.override(module.Config(), overrides)
-    batch_size = batch_size or config.batch_size
+    if batch_size:
+        config = dataclasses.replace(config, batch_size=batch_size)
     device_strategy = strategies.make(strategy)
-    check_batch(batch_size, device_strategy)
+    check_batch(config.batch_size, device_strategy)
 
     table = reader.read(dataset, "train", data_dir)
     settings = run_folder.Settings(
@@ -76,7 +82,7 @@ def train(
         skeleton=table.skeleton.to_dict(),
         dataset=dataset,
         data=table.datasets,
-        batch_size=batch_size,
+        batch_size=config.batch_size,
         seed=seed,
         precision=precision,
         flip=flip,
@@ -85,9 +91,9 @@ def train(
     )
     print(
         f"{method} on {', '.join(table.datasets)} ({table.num_rows} frames, "
-        f"{table.num_views} views, `{table.skeleton.name}`), batch "
-        f"{batch_size}, seed {seed}, {precision}, {_where(device_strategy)}; "
-        f"writes to {workdir}\n{config}",
+        f"{table.num_views} views, `{table.skeleton.name}`), seed {seed}, "
+        f"{precision}, {_where(device_strategy)}; writes to {workdir}\n"
+        f"{config}",
         flush=True,
     )
     statistics = run_folder.continued_statistics(workdir, settings)
@@ -95,18 +101,10 @@ def train(
     if is_new:
         make = getattr(module, "statistics", None)
         statistics = make(table, config) if make else {}
-    make_derived = getattr(module, "derived", None)
     # Under a strategy every replica gets its own copy of weights and data.
     with strategies.scope(device_strategy):
         model = run_folder.build_method(settings, statistics)
-        sampler = sampling.Sampler(
-            table,
-            module.batch_spec(config),
-            batch_size=batch_size,
-            seed=seed,
-            flip=flip,
-            derived=make_derived(table, config) if make_derived else None,
-        )
+        sampler = make_sampler(module, config, table, seed=seed, flip=flip)
     if is_new:
         run_folder.create(workdir, settings, statistics)
     return _run(
@@ -117,6 +115,21 @@ def train(
         steps=steps,
         save_every=save_every,
         log_every=log_every,
+    )
+
+
+def make_sampler(
+    module, config, table: tables.Table, *, seed: int, flip: bool = False
+) -> sampling.Sampler:
+    """Returns a sampler of the batches that a method module asks for."""
+    derived = getattr(module, "derived", None)
+    return sampling.Sampler(
+        table,
+        module.batch_spec(config),
+        batch_size=config.batch_size,
+        seed=seed,
+        flip=flip,
+        derived=derived(table, config) if derived else None,
     )
 
 
@@ -145,10 +158,10 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
         print(f"Continuing from step {step}.")
     logs = {}
     started = time.monotonic()
-    with tqdm.tqdm(
-        total=steps, initial=step, unit="step", dynamic_ncols=True
-    ) as bar:
-        while step < steps:
+    bar = tqdm.tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True)
+    with bar, stopping.on_request() as stop_asked:
+        stopping_now = False
+        while step < steps and not stopping_now:
             # Calls end where checkpoints are due.
             until = min(
                 step + log_every, steps, (step // save_every + 1) * save_every
@@ -162,12 +175,16 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
             step = until
             bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
             written.scalars(logs, step)
-            if step % save_every == 0 or step == steps:
+            stopping_now = stop_asked()
+            if step % save_every == 0 or step == steps or stopping_now:
                 check_weights(model, step)
                 kept.save(step)
                 written.skeletons(step)
-    seconds = time.monotonic() - started
-    print(f"Trained to step {step} in {seconds:.0f} s.")
+    if step < steps:
+        print(f"Stopped at step {step}; the same command continues.")
+    else:
+        seconds = time.monotonic() - started
+        print(f"Trained to step {step} in {seconds:.0f} s.")
     return logs
 
 
