@@ -1,6 +1,6 @@
 """Lifts keypoints with a served model; for use in other applications.
 
-    client = Client(rest="http://127.0.0.1:8501", model="lifter")
+    client = Client("lifter", rest="http://127.0.0.1:8501")
     poses = client.lift(keypoints_2d, scores)   # [N, J, 2] pixels, [N, J]
     poses["joints_3d"]                          # [N, J, 3]
 
@@ -178,6 +178,7 @@ class _Grpc:
                 "needs nothing."
             ) from error
         self._grpc = grpc
+        self._address = address
         # Four million bytes, the default, are too few for 64-bit answers of
         # large batches.
         options = [("grpc.max_receive_message_length", -1)]
@@ -193,9 +194,13 @@ class _Grpc:
         try:
             return self._call(inputs, timeout=self._timeout)
         except self._grpc.RpcError as error:
-            raise ServerError(
-                f"gRPC {error.code().name}: {error.details()}"
-            ) from error
+            reason = f"gRPC {error.code().name}: {error.details()}"
+            if error.code().name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+                reason = (
+                    f"No answer from {self._address}: {reason}. Is the server "
+                    "running?"
+                )
+            raise ServerError(reason) from error
 
 
 # PredictRequest and PredictResponse on the wire: the package with their classes
@@ -303,10 +308,14 @@ def read_keypoints(path: str) -> tuple[np.ndarray, np.ndarray]:
         (x, y, score) or [N, J, 2] (every joint seen).
 
     Raises:
-      ValueError: the file holds something else.
+      ValueError: the file is not there or holds something else.
     """
     try:
         content = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise ValueError(
+            f"{path} must be a file that can be read: {error.strerror}."
+        ) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} must be .npy or .npz: {error}") from error
     if isinstance(content, np.lib.npyio.NpzFile):
@@ -327,6 +336,16 @@ def read_keypoints(path: str) -> tuple[np.ndarray, np.ndarray]:
     return content, np.ones(content.shape[:2], np.float32)
 
 
+def _check_out(path: str | None) -> None:
+    """Raises ValueError if no file can be written there."""
+    folder = os.path.dirname(path or "") or "."
+    if path and (os.path.isdir(path) or not os.access(folder, os.W_OK)):
+        raise ValueError(
+            "`--out` must be a file in a folder that is there and can be "
+            f"written to. Received: {path}."
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Lifts a file of keypoints.")
     where = parser.add_mutually_exclusive_group(required=True)
@@ -337,6 +356,7 @@ def main() -> None:
     parser.add_argument("--out", help=".npz file to write")
     given = parser.parse_args()
     try:
+        _check_out(given.out)
         client = Client(given.model, rest=given.rest, grpc=given.grpc)
         poses = client.lift(*read_keypoints(given.keypoints))
         if given.out:
@@ -344,7 +364,7 @@ def main() -> None:
                 np.savez(file, **poses)
             os.replace(file.name, given.out)
     except (ValueError, OSError, ServerError, ImportError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(f"error: {error}")
     valid = poses["valid"]
     print(f"{valid.sum()} of {len(valid)} poses lifted")
     if valid.any():

@@ -77,12 +77,13 @@ def _summary(path: pathlib.Path) -> str:
 
 
 def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
-    del argv
     try:
         export()
     except (ValueError, OSError, tf.errors.OpError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -292,6 +292,19 @@ def _as_dict(message) -> dict:
 
 
 @contextlib.contextmanager
+def _port_must_be_free(flag: flags.FlagHolder) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # RuntimeError: gRPC
+        reason = getattr(error, "strerror", "gRPC cannot bind it")
+        raise OSError(
+            f"Cannot listen on {_HOST.value}:{flag.value} ({reason}). Stop the "
+            f"server that uses the port, or give another `--{flag.name}`; 0 "
+            "takes a free one."
+        ) from error
+
+
+@contextlib.contextmanager
 def serving() -> Iterator[str]:
     """Serves inside the `with` block; gives the line to print when ready."""
     model = loaded_model.load(_MODEL_NAME.value, _MODEL_BASE_PATH.value)
@@ -305,14 +318,10 @@ def serving() -> Iterator[str]:
             ("grpc.max_send_message_length", -1),
         ],
     )
-    try:
+    with _port_must_be_free(_REST_API_PORT):
         rest_server = RestServer((host, _REST_API_PORT.value), model, max_bytes)
+    with _port_must_be_free(_PORT):
         port = grpc_server.add_insecure_port(f"{host}:{_PORT.value}")
-    except (OSError, RuntimeError) as error:
-        raise OSError(
-            f"Cannot listen on {host}: {error}. Stop the server that uses the "
-            "port, or give another `--port` or `--rest_api_port`."
-        ) from error
     servicer = Servicer(model)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         servicer, grpc_server
@@ -334,7 +343,8 @@ def serving() -> Iterator[str]:
 
 
 def main(argv: list[str]) -> None:
-    del argv
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -343,7 +353,7 @@ def main(argv: list[str]) -> None:
             print(line, flush=True)
             stop.wait()
     except (ValueError, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

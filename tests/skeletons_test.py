@@ -8,11 +8,13 @@ import yaml
 from tf_poselift import skeletons
 
 HUMAN = skeletons.load("human36m_17")
+COCO = skeletons.load("coco_17")
 SMALL = {
     "name": "small",
     "joints": {"hip": None, "left": "hip", "right": "hip", "nose": "hip"},
     "pairs": [["left", "right"]],
 }
+FACING = ("back", "front", "right", "left")
 
 
 def changed(**entries):
@@ -20,7 +22,9 @@ def changed(**entries):
 
 
 def test_names_are_the_files():
-    assert skeletons.names() == ["deepmimic_16", "human36m_16", "human36m_17"]
+    assert skeletons.names() == [
+        "coco_17", "deepmimic_16", "human36m_16", "human36m_17"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", skeletons.names())
@@ -29,14 +33,17 @@ def test_named_skeletons(name):
     assert skeleton.name == name
     assert skeleton.num_joints == int(name.split("_")[1])
     assert len(skeleton.bones) == skeleton.num_joints - 1
-    assert skeleton.root == (skeleton.joints.index("pelvis"),)
     flip = np.array(skeleton.flip)
     np.testing.assert_array_equal(flip[flip], range(skeleton.num_joints))
-    assert len(skeleton.pairs) == 6
-    assert len(skeleton.symmetric_bones) == 6
     assert len(skeleton.legs) == 6
     assert set(skeleton.torso) & set(skeleton.legs) == set()
-    assert len(skeleton.torso) + 6 + 1 == skeleton.num_joints
+    has_pelvis = "pelvis" in skeleton.joints
+    assert len(skeleton.torso) + 6 + has_pelvis == skeleton.num_joints
+    root = ["pelvis"] if has_pelvis else ["left_hip", "right_hip"]
+    assert [skeleton.joints[j] for j in skeleton.root] == root
+    pairs = 6 if has_pelvis else 8
+    assert len(skeleton.pairs) == pairs
+    assert len(skeleton.symmetric_bones) == pairs
     assert (skeleton.facing is None) == (name == "human36m_16")
 
 
@@ -66,13 +73,30 @@ def test_symmetric_bones_are_mirror_images():
     assert "right_knee" not in children
 
 
+def test_coco_17_is_in_the_order_of_coco():
+    joints = " ".join(COCO.joints)
+    assert joints == (
+        "nose left_eye right_eye left_ear right_ear left_shoulder "
+        "right_shoulder left_elbow right_elbow left_wrist right_wrist left_hip "
+        "right_hip left_knee right_knee left_ankle right_ankle"
+    )
+
+
 def test_facing_rule():
-    facing = HUMAN.facing
-    names = [
-        HUMAN.joints[j]
-        for j in (facing.back, facing.front, facing.right, facing.left)
-    ]
-    assert names == ["thorax", "nose", "right_shoulder", "left_shoulder"]
+    assert HUMAN.facing == skeletons.Facing((8,), (9,), (14,), (11,))
+    assert HUMAN.facing.joints == (8, 9, 14, 11)
+    assert COCO.facing == skeletons.Facing((5, 6), (0,), (6,), (5,))
+    assert set(COCO.facing.joints) == {0, 5, 6}
+
+
+def test_one_joint_of_the_facing_rule_is_written_without_a_list():
+    assert HUMAN.to_dict()["facing"]["back"] == "thorax"
+    assert COCO.to_dict()["facing"] == {
+        "back": ["left_shoulder", "right_shoulder"],
+        "front": "nose",
+        "right": "right_shoulder",
+        "left": "left_shoulder",
+    }
 
 
 @pytest.mark.parametrize("name", skeletons.names())
@@ -110,11 +134,13 @@ def test_a_file_of_the_user(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(SMALL, sort_keys=False))
     assert skeletons.load(str(path)) == skeletons.from_dict(SMALL)
+    path.write_text(yaml.safe_dump(changed(name="edited"), sort_keys=False))
+    assert skeletons.load(str(path)).name == "edited"
 
 
 def test_unknown_names_and_files(tmp_path):
     with pytest.raises(
-        ValueError, match="Unknown skeleton `smpl`. Known: deep"
+        ValueError, match="Unknown skeleton `smpl`. Known: coco"
     ):
         skeletons.load("smpl")
     with pytest.raises(FileNotFoundError, match="No skeleton file at /no.yaml"):
@@ -179,7 +205,21 @@ def test_unknown_names_and_files(tmp_path):
         (changed(legs=["leg"]), "`legs` names `leg`"),
         (
             changed(facing={"back": "hip"}),
-            "`facing` must have back, front, right, left. Received: back",
+            "`facing` must have a joint or several for back, front, right, "
+            "left. Received: {'back': 'hip'}",
+        ),
+        *(
+            (
+                changed(facing=dict.fromkeys(FACING, "hip") | {"back": back}),
+                f"`facing` {message}",
+            )
+            for back, message in (
+                ([], "must have a joint or several for back"),
+                ("", "must have a joint or several for back"),
+                (["knee"], "names `knee`"),
+                (["hip", "hip"], "names a joint twice"),
+                (3, "must be {each of .*: a joint or a list of joints}; names"),
+            )
         ),
         (changed(facing=3), "`facing` must be .* Received: 3"),
         *(
@@ -242,10 +282,32 @@ def test_maps_of_the_named_skeletons_are_complete():
         (deepmimic, short),
         (HUMAN, short),
         (HUMAN, deepmimic),
+        (COCO, HUMAN),
+        (COCO, short),
     ):
         matrix = skeletons.mapping(source, target)
         assert matrix.shape == (target.num_joints, source.num_joints)
         np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)
+
+
+def test_coco_maps_to_human36m_with_left_on_the_left():
+    matrix = skeletons.mapping(COCO, HUMAN)
+    # A person seen from behind: left on the left, the middle at x = 0; y is
+    # the height.
+    x = [[0], [-1], [1]] + [[-2], [2]] * 7
+    y = [[9], [10], [10]] + [[h] for h in (9, 8, 6, 4, 4, 2, 0) for _ in "lr"]
+    points = np.concatenate([x, y], axis=1).astype(np.float32)
+    mapped, _ = skeletons.map_points(points, np.ones(17, np.float32), matrix)
+    named = dict(zip(HUMAN.joints, mapped.tolist(), strict=True))
+    for joint, (at, _) in named.items():
+        side = {"left": -2, "right": 2}.get(joint.split("_")[0], 0)
+        assert at == side, joint
+    middle = ("pelvis", "spine", "thorax", "nose", "head")
+    assert [named[joint][1] for joint in middle] == [4, 6, 8, 9, 10]
+    legs = ("left_hip", "left_knee", "left_ankle")
+    assert [named[joint][1] for joint in legs] == [4, 2, 0]
+    arms = ("right_shoulder", "right_elbow", "right_wrist")
+    assert [named[joint][1] for joint in arms] == [8, 6, 4]
 
 
 def test_a_joint_that_the_source_cannot_give_is_named():

@@ -28,7 +28,10 @@ _FORMS = {
     "root": _JOINTS,
     "head": (str, "a joint"),
     "legs": _JOINTS,
-    "facing": ({str: str}, f"{{each of {', '.join(_FACING)}: a joint}}"),
+    "facing": (
+        {str: _JOINTS[0]},
+        f"{{each of {', '.join(_FACING)}: {_JOINTS[1]}}}",
+    ),
     "maps": (
         {str: {str: (str, {str: (int, float)})}},
         "{skeleton: {its joint: a joint, or {joint: weight}}}",
@@ -38,16 +41,21 @@ _FORMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Facing:
-    """Joints of the facing rule: the front of the face lies left of ... right.
+    """Joints that tell a pose from its depth mirror.
 
-    `back -> front` (neck to nose) points where the person faces; together with
-    `right -> left` (the shoulders) it tells a pose from its depth mirror.
+    `back -> front` (neck to nose) points where the person faces, `right ->
+    left` are the shoulders. Each is the mean of one or several joint indices.
     """
 
-    back: int
-    front: int
-    right: int
-    left: int
+    back: tuple[int, ...]
+    front: tuple[int, ...]
+    right: tuple[int, ...]
+    left: tuple[int, ...]
+
+    @property
+    def joints(self) -> tuple[int, ...]:
+        """Every joint that the rule needs."""
+        return self.back + self.front + self.right + self.left
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +141,13 @@ class Skeleton:
         if self.head is not None:
             entries["head"] = name_of(self.head)
         if self.facing is not None:
+            named = {
+                key: [name_of(j) for j in getattr(self.facing, key)]
+                for key in _FACING
+            }
             entries["facing"] = {
-                key: name_of(getattr(self.facing, key)) for key in _FACING
+                key: joints if len(joints) > 1 else joints[0]
+                for key, joints in named.items()
             }
         if self.maps:
             entries["maps"] = {to: dict(rows) for to, rows in self.maps.items()}
@@ -146,7 +159,6 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
-@functools.lru_cache
 def load(name_or_path: str) -> Skeleton:
     """Returns a built-in skeleton by name, or one from the user's YAML file.
 
@@ -158,9 +170,17 @@ def load(name_or_path: str) -> Skeleton:
         path = pathlib.Path(name_or_path)
         if not path.is_file():
             raise FileNotFoundError(f"No skeleton file at {path}.")
-    else:
-        checks.check_member("skeleton", name_or_path, names())
-        path = _FOLDER / f"{name_or_path}.yaml"
+        return _read(path)
+    checks.check_member("skeleton", name_or_path, names())
+    return _built_in(name_or_path)
+
+
+@functools.lru_cache
+def _built_in(name: str) -> Skeleton:
+    return _read(_FOLDER / f"{name}.yaml")
+
+
+def _read(path: pathlib.Path) -> Skeleton:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -187,9 +207,8 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
             )
         return joints.index(joint)
 
-    def indices(entry: str) -> tuple[int, ...]:
-        value = entries.get(entry) or []
-        named = [value] if isinstance(value, str) else value
+    def indices(value, entry: str) -> tuple[int, ...]:
+        named = [value] if isinstance(value, str) else value or []
         if len(set(named)) < len(named):
             raise ValueError(f"{where}: `{entry}` names a joint twice.")
         return tuple(index(joint, entry) for joint in named)
@@ -209,21 +228,23 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
         pairs.append((index(pair[0], "pairs"), index(pair[1], "pairs")))
     _check_pairs(joints, parents, pairs, where)
     head, facing = entries.get("head"), entries.get("facing")
-    if facing is not None and set(facing) != set(_FACING):
+    if facing is not None and (
+        set(facing) != set(_FACING) or not all(facing.values())
+    ):
         raise ValueError(
-            f"{where}: `facing` must have {', '.join(_FACING)}. Received: "
-            f"{', '.join(facing)}."
+            f"{where}: `facing` must have a joint or several for "
+            f"{', '.join(_FACING)}. Received: {facing}."
         )
     return Skeleton(
         name=entries["name"],
         joints=joints,
         parents=parents,
         pairs=tuple(pairs),
-        root=indices("root") or (parents.index(-1),),
+        root=indices(entries.get("root"), "root") or (parents.index(-1),),
         head=None if head is None else index(head, "head"),
-        legs=indices("legs"),
+        legs=indices(entries.get("legs"), "legs"),
         facing=facing
-        and Facing(**{key: index(facing[key], "facing") for key in _FACING}),
+        and Facing(**{k: indices(facing[k], "facing") for k in _FACING}),
         maps={
             target: _map_rows(rows, index, where)
             for target, rows in (entries.get("maps") or {}).items()

@@ -27,7 +27,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     BUILDER_CONFIGS = mocap_clips.CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"The folder must hold {TREE}; splits.yaml names the collections of "
-        "each split, e.g. `train: [salsa, indian]` and `test: [martial]`."
+        "each split, e.g. `train: [salsa, indian]` and `test: [martial]`. Name "
+        "the folder with `--manual_dir`, or have it as `cmu_bvh` in the folder "
+        "that the environment variable TF_POSELIFT_DATA names."
     )
 
     def _info(self) -> tfds.core.DatasetInfo:

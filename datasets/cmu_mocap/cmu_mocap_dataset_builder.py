@@ -31,7 +31,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     BUILDER_CONFIGS = mocap_clips.CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"Unpack {URL} (1.1 GB), or the subjects that you want of it, so that "
-        f"the folder holds {TREE} (NN: subject, TT: trial). Without such a "
+        f"the folder holds {TREE} (NN: subject, TT: trial). Name the "
+        "folder with `--manual_dir`, or have it as `cmu_mocap` in the folder "
+        "that the environment variable TF_POSELIFT_DATA names. Without such a "
         "folder the archive is downloaded."
     )
 

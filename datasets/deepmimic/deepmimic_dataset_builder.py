@@ -43,9 +43,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "The clips ship in the pybullet wheel: `pip install "
-        "'tf_poselift[quickstart]'`. To read them from elsewhere, give a "
-        f"folder with `{URDF}` and `{MOTIONS.format('*')}`."
+        "The clips ship in the pybullet wheel: `pip install -e "
+        "'.[quickstart]'` in the checkout of this project. To read them from "
+        f"elsewhere, give a folder with `{URDF}` and `{MOTIONS.format('*')}` "
+        "as `--manual_dir`."
     )
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -6,6 +6,8 @@ import tensorflow_datasets as tfds
 
 from tf_poselift import skeletons
 from tf_poselift.data import prepared
+from tf_poselift.data import reader
+from tf_poselift.data import records
 from tf_poselift.data import synthetic
 from tf_poselift.data import writer
 
@@ -29,6 +31,46 @@ def test_name_is_what_the_reader_takes(tmp_path, table):
     assert prepared.full_name(builder) == name
     counts = {k: v.num_examples for k, v in builder.info.splits.items()}
     assert counts == {"train": 3, "test": 3}
+
+
+def clip(clip_id="a", joints=17, views=1):
+    return records.example(
+        clip_id=clip_id, fps=25.0, keypoints_2d=np.ones([2, views, joints, 2])
+    )
+
+
+def test_records_without_3d_and_an_empty_split(tmp_path):
+    skeleton = skeletons.load("coco_17")
+    name = writer.write_records(
+        {"train": [clip("a"), clip("b")], "validation": []},
+        str(tmp_path),
+        skeleton=skeleton,
+        name="mine",
+    )
+    assert name == "mine:1.0.0"
+    table = reader.read(name, "train", str(tmp_path))
+    assert table.clip_id == ("a", "b")
+    assert table.skeleton == skeleton
+    assert table.joints_3d is None and table.cameras is None
+    with pytest.raises(ValueError, match="`validation`.*Known: train"):
+        reader.read(name, "validation", str(tmp_path))
+
+
+def test_records_that_do_not_fit_are_named(tmp_path):
+    for clips, match in (
+        ([], "`splits` must have a clip"),
+        ([clip("a", joints=16)], "Clip `a`.*.1, 17. .joints of `coco_17`.*16"),
+        ([clip("a"), clip("b", views=2)], "Clip `b`: .*Received: .2, 17"),
+        ([clip("a"), clip("b") | {"joints_3d": 0}], "Clip `b`.*, joints_3d."),
+    ):
+        with pytest.raises(ValueError, match=match):
+            writer.write_records(
+                {"train": clips},
+                str(tmp_path),
+                skeleton=skeletons.load("coco_17"),
+                name="mine",
+            )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bad_clip_leaves_nothing_behind(tmp_path, table):

@@ -81,6 +81,7 @@ def _build(tmp_path, manual_dir):
 def test_a_folder_that_is_not_there_or_empty_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     message = rf"{name} does not exist or is empty(.|\n)*<collection>/\*.bvh"
+    message += r"(.|\n)*--manual_dir(.|\n)*TF_POSELIFT_DATA"
     with pytest.raises(FileNotFoundError, match=message):
         _build(tmp_path, tmp_path / name)
 

@@ -101,6 +101,7 @@ def _build(tmp_path, manual_dir):
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     message = r"nowhere does not exist.*all_asfamc/subjects/NN/NN.asf and"
+    message += ".*--manual_dir.*TF_POSELIFT_DATA"
     with pytest.raises(
         FileNotFoundError, match=message.replace(".*", "(.|\n)*")
     ):

@@ -39,7 +39,7 @@ def _manager(folder) -> types.SimpleNamespace:
 def test_without_the_wheel_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "manual").mkdir()  # where TFDS looks if nobody says where
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match=r"pip install 'tf_poselift\["):
+    with pytest.raises(FileNotFoundError, match=r"pip install -e '.\[quick"):
         deepmimic._raw_folder(_manager(tmp_path / "manual"))
 
 
@@ -84,7 +84,7 @@ def test_records_repeat_and_agree_with_their_cameras():
 def wheel():
     spec = importlib.util.find_spec("pybullet_data")
     if spec is None:
-        pytest.skip("needs pip install 'tf_poselift[quickstart]' (pybullet)")
+        pytest.skip("needs pip install -e '.[quickstart]' (pybullet)")
     return epath.Path(spec.submodule_search_locations[0])
 
 

@@ -84,7 +84,11 @@ def test_what_is_no_request_is_refused(body, message):
         ("inputs", {"a": [1.0]}, "Missing named input: b"),
         ("inputs", [1.0], "Missing named input: a, b"),
         ("inputs", {"a": [1.0], "b": [1.5]}, "`b` must be nested lists of int"),
-        ("inputs", {"a": [[1.0], [1.0, 2.0]], "b": [1]}, "`a` .* one length"),
+        (
+            "inputs",
+            {"a": [[1.0], [1.0, 2.0]], "b": [1]},
+            "`a` .* one length. Received: lists of different lengths",
+        ),
         ("inputs", {"a": ["1"], "b": [1]}, "Received: str"),
         ("inputs", {"a": [True, 1.0], "b": [1]}, "Received: bool, float"),
         ("inputs", {"a": [None], "b": [1]}, "Received: NoneType"),

@@ -47,8 +47,19 @@ def test_unknown_signatures_are_refused(model, name):
         ({"more": np.zeros([3])}, r"The inputs must be \['keypoints_2d', 's"),
         ({"scores": np.zeros([3, 17])}, "`scores` must be of type float32"),
         ({"scores": np.array([["a"]])}, "`scores` must be of type float32"),
-        ({"scores": np.zeros([0, 17], np.float32)}, "of at least one row"),
-        ({"scores": np.zeros([3, 16], np.float32)}, "is not compatible"),
+        ({"scores": np.zeros([0, 17], np.float32)}, "have at least one row"),
+        (
+            {"scores": np.zeros([3, 16], np.float32)},
+            r"`scores` must have shape \[-1, 17\]. Received: \[3, 16\]",
+        ),
+        (
+            {"scores": np.float32(1.0)},
+            r"`scores` must have shape \[-1, 17\]. Received: \[\]",
+        ),
+        (
+            {"scores": np.zeros([1, 17], np.float32)},
+            "must have one number of rows. Received: .*'scores': 1",
+        ),
     ],
 )
 def test_wrong_inputs_are_refused(kept_toy, model, change, message):
@@ -58,10 +69,15 @@ def test_wrong_inputs_are_refused(kept_toy, model, change, message):
 
 
 def test_a_relative_or_an_empty_path_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="must be absolute. Received: models"):
+    with pytest.raises(ValueError, match=r"be absolute.*Give \$PWD/models\."):
         loaded_model.load("lifter", "models")
     with pytest.raises(ValueError, match=r"No version in .* serving/export.py"):
         loaded_model.load("lifter", str(tmp_path))
+
+
+def test_a_version_is_no_folder_of_versions(model_dir):
+    with pytest.raises(ValueError, match=f"the folder above: {model_dir}."):
+        loaded_model.load("lifter", f"{model_dir}/10/")
 
 
 def test_a_damaged_version_is_refused(tmp_path):

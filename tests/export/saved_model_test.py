@@ -78,6 +78,13 @@ def test_a_version_that_exists_or_is_not_positive_is_refused(
     assert [p.name for p in tmp_path.iterdir()] == ["3"]
 
 
+@pytest.mark.parametrize("name", ["file", "file/lifter"])
+def test_a_file_is_no_model_dir(toy, tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=f"must be a folder.*{name} "):
+        saved_model.export(toy, tmp_path / name)
+
+
 def test_a_failing_check_publishes_nothing(toy, tmp_path):
     toy.lifter.layers[0].bias.assign(np.full([8], np.nan))
     with pytest.raises(ValueError, match="Weights must be finite"):

@@ -8,7 +8,9 @@ import tensorflow as tf
 from tf_poselift import skeletons
 from tf_poselift.losses import pose
 
-FACING = skeletons.Facing(back=0, front=1, right=2, left=3)
+FACING = skeletons.Facing(back=(0,), front=(1,), right=(2,), left=(3,))
+# Without a neck, as in COCO.
+MEAN = skeletons.Facing(back=(2, 3), front=(1,), right=(2,), left=(3,))
 
 
 def person(azimuth: float) -> np.ndarray:
@@ -31,6 +33,28 @@ def test_sine_is_minus_one_for_a_person_from_any_side(azimuth):
     assert pose.facing_sine(joints, FACING).numpy() == pytest.approx([-1.0])
     mirrored = joints * [1, 1, -1]
     assert pose.facing_sine(mirrored, FACING).numpy() == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 2.0])
+def test_the_mean_of_several_joints_counts(azimuth):
+    # The middle of the shoulders is where the neck would be.
+    joints = person(azimuth)
+    joints[0] = np.nan
+    assert pose.facing_sine(joints, MEAN).numpy() == pytest.approx(-1.0)
+    mirrored = joints * [1, 1, -1]
+    assert pose.facing_sine(mirrored, MEAN).numpy() == pytest.approx(1.0)
+
+
+def test_every_joint_of_a_mean_must_be_seen():
+    mirrored = tf.constant(person(0.5) * [1, 1, -1], tf.float32)
+    front = skeletons.Facing(back=(2,), front=(0, 1), right=(2,), left=(3,))
+    masks = tf.constant([[1.0, 1, 1, 1], [0, 1, 1, 1], [1, 0, 1, 1]])
+    loss = pose.facing_loss(tf.stack([mirrored] * 3), masks, front).numpy()
+    assert loss[0] > 0.1
+    assert loss[1:].tolist() == [0.0, 0.0]
+    # The neck is not in the rule.
+    loss = pose.facing_loss(tf.stack([mirrored] * 3), masks, MEAN).numpy()
+    assert loss == pytest.approx([1.0, 1.0, 0.0], abs=1e-6)
 
 
 def test_loss_punishes_the_mirrored_pose_only():
@@ -57,7 +81,12 @@ def test_gradient_is_finite_where_face_and_shoulders_have_no_length():
 
 
 def test_skeleton_without_a_face_is_refused():
-    with pytest.raises(ValueError, match="Received: `human36m_16`"):
+    with pytest.raises(
+        ValueError,
+        match="Received: `human36m_16`. Without it nothing tells a pose from "
+        "its depth mirror. .*`back`, `front`, `right` and `left` "
+        ".docs/skeletons.md.*--config=facing_weight=0",
+    ):
         pose.require_facing(skeletons.load("human36m_16"))
     skeleton = dataclasses.replace(skeletons.load("human36m_16"), facing=FACING)
     assert pose.require_facing(skeleton) == FACING

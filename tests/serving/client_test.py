@@ -66,7 +66,10 @@ def test_what_the_server_refuses_is_an_error(
         client_module.Client("nothing", **address).lift(*poses)
     with pytest.raises(client_module.ServerError, match="404|NOT_FOUND"):
         client_module.Client("lifter", version=9, **address).lift(*poses)
-    with pytest.raises(client_module.ServerError, match="is not compatible"):
+    with pytest.raises(
+        client_module.ServerError,
+        match=r"`keypoints_2d` must have shape \[-1, 17, 2\]",
+    ):
         client_module.Client("lifter", **address).lift(
             poses[0][:, :16], poses[1][:, :16]
         )
@@ -76,7 +79,7 @@ def test_what_the_server_refuses_is_an_error(
     ("address", "message"),
     [
         ({"rest": "http://127.0.0.1:1"}, "Is the server running"),
-        ({"grpc": "127.0.0.1:1"}, "UNAVAILABLE"),
+        ({"grpc": "127.0.0.1:1"}, "127.0.0.1:1: gRPC UNAVAILABLE.* running"),
     ],
 )
 def test_a_dead_server_is_an_error(client_module, poses, address, message):
@@ -220,8 +223,21 @@ def test_script_says_what_is_wrong(tmp_path):
     np.save(path, np.zeros([7, 17]))
     done = _run("--grpc=127.0.0.1:1", "--model=lifter", "--keypoints", path)
     assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
     assert "must have shape [N, J, 2] or [N, J, 3]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_script_checks_where_to_write_before_it_lifts(tmp_path):
+    path, out = tmp_path / "poses.npy", tmp_path / "nowhere" / "out.npz"
+    np.save(path, np.zeros([7, 17, 2]))
+    done = _run(
+        *("--rest=http://127.0.0.1:1", "--model=lifter"),
+        *("--keypoints", path, "--out", out),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: `--out` must be a file in a folder")
+    assert f"Received: {out}." in done.stderr
 
 
 def test_files_of_either_form_are_read(client_module, tmp_path):
@@ -232,6 +248,8 @@ def test_files_of_either_form_are_read(client_module, tmp_path):
     assert (scores == 0.5).all()
     np.save(path, np.zeros([2, 17, 2]))
     assert (client_module.read_keypoints(path)[1] == 1.0).all()
+    with pytest.raises(ValueError, match="that can be read: No such file"):
+        client_module.read_keypoints(tmp_path / "nothing.npz")
     path.write_text("x, y")
     with pytest.raises(ValueError, match=r"must be \.npy or \.npz"):
         client_module.read_keypoints(path)

@@ -64,6 +64,13 @@ def test_script_ends_in_one_message_without_a_run(tmp_path):
     model_dir = tmp_path / "models"
     done = _run(f"--workdir={tmp_path}", f"--model_dir={model_dir}")
     assert done.returncode == 1
-    assert "FileNotFoundError: No run in" in done.stderr
+    assert "error: No run in" in done.stderr
     assert "Traceback" not in done.stderr
     assert not model_dir.exists()
+
+
+def test_script_refuses_arguments_without_a_flag(tmp_path):
+    model_dir = tmp_path / "models"
+    done = _run(f"--workdir={tmp_path}", f"--model_dir={model_dir}", "more")
+    assert done.returncode == 1
+    assert "Unknown arguments: more." in done.stderr

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import pathlib
 import signal
+import subprocess
+import sys
 import time
 import urllib.parse
 
@@ -142,11 +145,26 @@ def test_a_cut_connection_leaves_it_alive(stand_in, body):
 def test_a_port_in_use_ends_it_with_one_message(stand_in, start, flag):
     address = stand_in.rest if flag == "rest_api_port" else stand_in.grpc
     port = address.rpartition(":")[2]
-    message = r"(?s)^Ended with 1: .*OSError: Cannot listen on 127.0.0.1.*port"
+    message = (
+        rf"(?s)^Ended with 1: .*error: Cannot listen on 127.0.0.1:{port} .*"
+        f"give another `--{flag}`"
+    )
     with pytest.raises(RuntimeError, match=message) as caught:
         with start(**{flag: port}):
             pass
     assert "Traceback" not in str(caught.value)
+
+
+def test_arguments_without_a_flag_are_refused():
+    script = pathlib.Path(__file__).parents[2] / "serving" / "server.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--model_base_path=/nowhere", "more"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 1
+    assert "Unknown arguments: more." in done.stderr
 
 
 @pytest.mark.parametrize("flag", ["rest_api_port", "port"])

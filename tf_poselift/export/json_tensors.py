@@ -94,9 +94,12 @@ def _array(name: str, value: Any, dtype: tf.DType) -> np.ndarray:
     objects = np.array(value, dtype=object)
     kinds = set(map(type, objects.ravel()))
     if not kinds <= _ACCEPTED.get(dtype, set()):
+        received = ", ".join(sorted(k.__name__ for k in kinds))
+        if list in kinds:
+            received = "lists of different lengths"
         raise ValueError(
             f"`{name}` must be nested lists of {dtype.name}, all of one "
-            f"length. Received: {', '.join(sorted(k.__name__ for k in kinds))}."
+            f"length. Received: {received}."
         )
     try:
         with np.errstate(over="ignore"):

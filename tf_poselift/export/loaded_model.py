@@ -71,18 +71,30 @@ class LoadedModel:
 
         Raises:
           tf.errors.OpError: an input is missing, unknown, of another type or
-            shape, or without a row.
+            shape, or without a row; or the inputs' rows differ in number.
         """
         declared = self.signature(signature).inputs
         if set(inputs) != set(declared):
-            raise _wrong("The inputs", sorted(declared), sorted(inputs))
-        for name, value in inputs.items():
+            wanted = f"be {sorted(declared)}"
+            raise _wrong("The inputs", wanted, sorted(inputs))
+        for name, value in sorted(inputs.items()):
             dtype = tf.as_dtype(declared[name].dtype)
             if value.dtype != dtype.as_numpy_dtype:
-                raise _wrong(f"`{name}`", f"of type {dtype.name}", value.dtype)
+                wanted = f"be of type {dtype.name}"
+                raise _wrong(f"`{name}`", wanted, value.dtype)
             # A batching server hangs on an empty batch.
             if value.shape[:1] == (0,):
-                raise _wrong(f"`{name}`", "of at least one row", value.shape)
+                wanted = "have at least one row"
+                raise _wrong(f"`{name}`", wanted, list(value.shape))
+            # The graph refuses this and the next too, in TensorFlow's words.
+            shape = tf.TensorShape(declared[name].tensor_shape)
+            if not shape.is_compatible_with(value.shape):
+                sizes = [-1 if size is None else size for size in shape]
+                wanted = f"have shape {sizes}"
+                raise _wrong(f"`{name}`", wanted, list(value.shape))
+        rows = {name: len(value) for name, value in inputs.items()}
+        if len(set(rows.values())) > 1:
+            raise _wrong("The inputs", "have one number of rows", rows)
         return self.session.run(signature, inputs)
 
 
@@ -98,7 +110,14 @@ def load(name: str, base_path: str) -> LoadedModel:
     """
     if not os.path.isabs(base_path):
         raise ValueError(
-            f"`model_base_path` must be absolute. Received: {base_path}."
+            f"`model_base_path` must be absolute. Received: {base_path}. Give "
+            f"$PWD/{base_path}."
+        )
+    if os.path.exists(os.path.join(base_path, "saved_model.pb")):
+        raise ValueError(
+            "`model_base_path` must be the folder of the model's versions. "
+            f"Received: {base_path}, which is a version. Give the folder "
+            f"above: {pathlib.Path(base_path).parent}."
         )
     versions = saved_model.versions(base_path)
     if not versions:
@@ -120,5 +139,5 @@ def load(name: str, base_path: str) -> LoadedModel:
 
 
 def _wrong(what: str, wanted, received) -> tf.errors.InvalidArgumentError:
-    message = f"{what} must be {wanted}. Received: {received}."
+    message = f"{what} must {wanted}. Received: {received}."
     return tf.errors.InvalidArgumentError(None, None, message)

@@ -44,11 +44,18 @@ def export(
       The path of the version's folder.
 
     Raises:
-      ValueError: the version exists, or a check of `gate` failed.
+      ValueError: no folder can be there, the version exists, or a check of
+        `gate` failed.
     """
     model_dir = pathlib.Path(model_dir)
     version = _free_version(model_dir, version)
-    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        model_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            "`model_dir` must be a folder, or a path where one can be made. "
+            f"Received: {model_dir} ({error.strerror})."
+        ) from error
     # A name that is no number is no version to a server.
     staging = model_dir / f"staging-{uuid.uuid4().hex[:8]}"
     try:

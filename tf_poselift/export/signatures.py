@@ -5,7 +5,7 @@ A served model answers by names, in pixels, whatever it was trained with:
 | tensor | shape, type | meaning |
 | --- | --- | --- |
 | `keypoints_2d` | [-1, J, 2] float32 | pixels, origin top left |
-| `scores` | [-1, J] float32 | in [0, 1]; 0 = missing |
+| `scores` | [-1, J] float32 | in [0, 1]; 0 = missing, above 0 = seen |
 | `joints_3d` | [-1, J, 3] float32 | root-relative, camera axes |
 | `scale` | [-1] float32 | mm per unit of `joints_3d`; 0 = unknown |
 | `valid` | [-1] bool | false: the row's other outputs are zeros |
@@ -24,7 +24,10 @@ import tensorflow as tf
 
 MEANING = {
     "keypoints_2d": "pixels, origin top left, x right, y down",
-    "scores": "confidence in [0, 1]; 0: the joint is missing",
+    "scores": (
+        "confidence in [0, 1]; 0: the joint is missing; any score above 0 "
+        "counts in full, so set what you do not trust to 0, as in training"
+    ),
     "joints_3d": (
         "root-relative, camera axes (x right, y down, z forward); the mean "
         "distance of the visible non-root joints from the root is 1"

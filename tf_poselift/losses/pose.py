@@ -20,18 +20,22 @@ def facing_sine(joints_3d: tf.Tensor, facing: skeletons.Facing) -> tf.Tensor:
 
     Args:
       joints_3d: [..., J, 3] in camera axes, any unit.
-      facing: joint indices.
+      facing: joint indices; where there are several, their mean counts.
 
     Returns:
       [...] in [-1, 1]; 0 where one of the two vectors has no length in the
       z-x plane.
     """
     checks.check_shape("joints_3d", joints_3d, (None, 3))
-    v = joints_3d[..., facing.front, :] - joints_3d[..., facing.back, :]
-    w = joints_3d[..., facing.left, :] - joints_3d[..., facing.right, :]
+    v = _mean(joints_3d, facing.front) - _mean(joints_3d, facing.back)
+    w = _mean(joints_3d, facing.left) - _mean(joints_3d, facing.right)
     v = safe_ops.normalize(tf.gather(v, [0, 2], axis=-1))
     w = safe_ops.normalize(tf.gather(w, [0, 2], axis=-1))
     return v[..., 1] * w[..., 0] - v[..., 0] * w[..., 1]
+
+
+def _mean(points: tf.Tensor, joints: tuple[int, ...]) -> tf.Tensor:
+    return tf.add_n([points[..., j, :] for j in joints]) / len(joints)
 
 
 def facing_loss(
@@ -42,14 +46,13 @@ def facing_loss(
     Args:
       joints_3d: [..., J, 3] in camera axes, any unit.
       mask: [..., J], 1 where the joint is seen; the loss is 0 if one of the
-        four joints of the rule is not.
+        joints of the rule is not.
       facing: joint indices.
 
     Returns:
       [...] in [0, 1].
     """
-    joints = (facing.back, facing.front, facing.left, facing.right)
-    seen = tf.reduce_min(tf.gather(mask, joints, axis=-1), axis=-1)
+    seen = tf.reduce_min(tf.gather(mask, facing.joints, axis=-1), axis=-1)
     return seen * tf.nn.relu(facing_sine(joints_3d, facing))
 
 
@@ -57,9 +60,11 @@ def require_facing(skeleton: skeletons.Skeleton) -> skeletons.Facing:
     """Returns the skeleton's facing rule; ValueError if it has none."""
     if skeleton.facing is None:
         raise ValueError(
-            "The facing loss needs a skeleton with a `facing` rule (a landmark "
-            f"on the face and both shoulders). Received: `{skeleton.name}`. "
-            "Switch it off with `--config=facing_weight=0`."
+            "The facing loss needs a skeleton with a `facing` rule. Received: "
+            f"`{skeleton.name}`. Without it nothing tells a pose from its "
+            "depth mirror. Give the skeleton `facing` with `back`, `front`, "
+            "`right` and `left` (docs/skeletons.md), or switch the loss off "
+            "with `--config=facing_weight=0`."
         )
     return skeleton.facing
 
