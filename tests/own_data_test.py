@@ -49,8 +49,8 @@ def dataset(tmp_path, monkeypatch) -> str:
 
 def test_the_records_are_what_the_page_says(dataset):
     assert dataset == "my_videos:1.0.0"
-    table = reader.read(dataset, "train", "data")
-    held_out = reader.read(dataset, "validation", "data")
+    table = reader.read(dataset, "train", "runs/data")
+    held_out = reader.read(dataset, "validation", "runs/data")
     assert table.num_clips == CLIPS - 1
     assert held_out.clip_id == ("person_7",)
     assert table.skeleton == skeletons.load("coco_17")
@@ -68,7 +68,7 @@ def test_kudo2018_trains_on_them_with_the_facing_rule(dataset, tmp_path):
     logs = training.train(
         "kudo2018",
         dataset="my_videos",
-        data_dir="data",
+        data_dir="runs/data",
         workdir="runs/mine",
         steps=2,
         batch_size=8,

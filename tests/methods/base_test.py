@@ -96,6 +96,21 @@ def test_weights_and_means_by_hand():
     np.testing.assert_allclose(bias_gradient, [-3.0] * 3, rtol=1e-6)
 
 
+def test_logs_are_means_over_the_valid_examples():
+    method = Line(SKELETON, Config())
+    batch = make_batch(4)
+    batch[schema.SCORES] = tf.constant(
+        [[1.0] * 3, [1.0] * 3, [0.0] * 3, [1.0] * 3]
+    )
+    logs = method.train_step(batch)
+    # All depths are 0 before the step: 3 for every valid pose.
+    assert float(logs["to_one"]) == pytest.approx(3.0)
+    assert float(logs["valid"]) == pytest.approx(3 / 4)
+    batch[schema.SCORES] = tf.zeros([4, 3])
+    none = base.over_valid(method.gradients(batch).logs)
+    assert float(none["to_one"]) == 0.0
+
+
 def test_weight_decay_adds_the_weights():
     method = Line(SKELETON, Config(weight_decay=0.5))
     plain = Line(SKELETON, Config())

@@ -113,7 +113,7 @@ class PoseLifter(keras.Model):
         """Returns {network: scalar bool} for networks that may be skipped.
 
         Args:
-          logs: means over the global batch.
+          logs: means over the valid examples of the global batch.
         """
         del logs
         return {}
@@ -283,14 +283,15 @@ class PoseLifter(keras.Model):
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update for `Model.fit` on one device; our loop does the same."""
         update = self.gradients(batch)
-        decisions = self.updates(update.logs)
+        logs = over_valid(update.logs)
+        decisions = self.updates(logs)
         for name, gradients in update.gradients.items():
             apply_if(
                 decisions.get(name),
                 lambda n=name, g=gradients: self.apply(n, g),
             )
         self.apply_state(update.state)
-        for name, value in update.logs.items():
+        for name, value in logs.items():
             self.trackers[name].update_state(value)
         return {name: t.result() for name, t in self.trackers.items()}
 
@@ -350,6 +351,16 @@ class PoseLifter(keras.Model):
                 )
                 seeds.append((variable, tf.cast(pair[0], variable.dtype)))
         return seeds
+
+
+def over_valid(logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Turns means over a global batch into means over its valid examples."""
+    return {
+        name: value
+        if name == "valid"
+        else tf.math.divide_no_nan(value, logs["valid"])
+        for name, value in logs.items()
+    }
 
 
 def _current(scope: keras.StatelessScope, variable) -> tf.Tensor:

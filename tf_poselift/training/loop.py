@@ -57,6 +57,7 @@ class Loop:
             name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in update.logs.items()
         }
+        logs = base.over_valid(logs)
         decisions = method.updates(logs)
         for name, gradients in update.gradients.items():
             base.apply_if(
