@@ -7,6 +7,7 @@ import tensorflow as tf
 from tf_poselift import skeletons
 from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
+from tf_poselift.data import writer
 from tf_poselift.methods import kudo2018
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
@@ -69,6 +70,7 @@ def test_refusals_leave_no_run_folder(prepared_dataset, tmp_path):
             "multiple of the 2 replicas. Received: 9",
         ),
         ({"dataset": "walk"}, "datasets/build.py --dataset=walk"),
+        ({"batch_size": 0}, "multiple of the 1 replicas. Received: 0"),
         ({"overrides": ["blocks=-1"]}, "`blocks` >= 0. Received: 1024, -1"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=match):
@@ -84,6 +86,25 @@ def test_losses_that_are_not_finite_stop_the_run(prepared_dataset, tmp_path):
             40,
             overrides=["width=16", "learning_rate=1e30", "accuracy_cap=1"],
         )
+
+
+def test_data_without_a_root_stop_the_run(tmp_path):
+    table = synthetic.table(
+        skeletons.load("human36m_17"), clips=2, frames=10, views=2
+    )
+    table.scores[..., 0] = 0.0
+    dataset = writer.write({"train": table}, str(tmp_path), name="headless")
+    with pytest.raises(ValueError, match="the root and two further joints"):
+        training.train(
+            "kudo2018",
+            dataset=dataset,
+            data_dir=str(tmp_path),
+            workdir=tmp_path / "run",
+            steps=4,
+            batch_size=8,
+            overrides=["width=16"],
+        )
+    assert not list(tmp_path.glob("run/checkpoints/*.index"))
 
 
 def test_logs_of_a_call_are_the_mean_over_its_steps():

@@ -64,13 +64,13 @@ def train(
     Raises:
       ValueError: unknown method or field, a batch that does not divide by the
         replicas, a run of other settings in `workdir`, losses that are not
-        finite.
+        finite, no valid pose.
       FileNotFoundError: no such prepared data set.
     """
     workdir = pathlib.Path(workdir).expanduser()
     module = methods.load(method)
     config = config_lib.override(module.Config(), overrides)
-    if batch_size:
+    if batch_size is not None:
         config = dataclasses.replace(config, batch_size=batch_size)
     device_strategy = strategies.make(strategy)
     check_batch(config.batch_size, device_strategy)
@@ -170,7 +170,7 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
                 tf.constant(step, tf.int64), tf.constant(until - step, tf.int64)
             )
             logs = {name: float(value) for name, value in values.items()}
-            check_finite(logs, step, until)
+            check_logs(logs, step, until)
             bar.update(until - step)
             step = until
             bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
@@ -188,13 +188,19 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
     return logs
 
 
-def check_finite(logs: dict[str, float], first: int, last: int) -> None:
-    """Raises ValueError naming the logs that are NaN or infinite."""
+def check_logs(logs: dict[str, float], first: int, last: int) -> None:
+    """Raises ValueError if logs are not finite or no pose was valid."""
     bad = [name for name, value in logs.items() if not math.isfinite(value)]
     if bad:
         raise ValueError(
             f"Losses must be finite. Received: {', '.join(bad)} not finite in "
             f"steps {first} to {last}. {_ADVICE}"
+        )
+    if not logs["valid"]:
+        raise ValueError(
+            "Some poses must be valid: the root and two further joints seen "
+            f"(score > 0) and finite. Received: none in steps {first} to "
+            f"{last}. Look at the scores of the skeleton's `root` joints."
         )
 
 
