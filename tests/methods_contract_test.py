@@ -27,13 +27,13 @@ def table_for(skeleton_name: str = "human36m_17"):
     )
 
 
-def make(name: str, table=None, strategy=None, **kwargs):
+def make(name: str, table=None, strategy=None, overrides=(), **kwargs):
     """A small method of its own settings and a sampler of its batches."""
     table = table or table_for()
     module = methods.load(name)
-    fields = {field.name for field in dataclasses.fields(module.Config)}
-    small = [f"{f}={v}" for f, v in (("width", 32),) if f in fields]
-    config = config_lib.override(module.Config(), small)
+    config = config_lib.override(
+        module.Config(), ["width=32", "average_decay=0.9", *overrides]
+    )
     statistics = getattr(module, "statistics", lambda table, config: {})
     derived = getattr(module, "derived", lambda table, config: {})
     scope = strategy.scope() if strategy else tf.device("CPU:0")
@@ -71,6 +71,9 @@ def weights(method) -> list[np.ndarray]:
         for optimizer in method.optimizers.values()
         for v in optimizer.variables
     ]
+    values += [
+        v for average in method.averages.values() for v in average.variables
+    ]
     return [np.array(value) for value in values]
 
 
@@ -85,7 +88,7 @@ def test_module_has_the_seam(name):
     assert isinstance(module.batch_spec(module.Config()), schema.BatchSpec)
     assert "Prior card" in module.__doc__
     method, _, _ = make(name)
-    assert "lifter" in method.networks
+    assert set(method.served) <= set(method.networks)
     assert set(method.networks) == set(method.optimizers)
     assert method.prior_card or not module.batch_spec(method.config).joints_3d
 
@@ -96,7 +99,7 @@ def test_steps_move_the_weights_and_log_what_is_declared(name):
     before = weights(method)
     logs = run(training_loop, 0, 4)
     assert all(np.isfinite(value) for value in logs.values()), logs
-    assert set(logs) == set(method.log_names())
+    assert set(logs) == set(method.logged)
     assert set(method.gradients(sampler.draw(0)).logs) == set(logs)
     assert any(
         not np.array_equal(a, b)
@@ -121,7 +124,7 @@ def test_fit_does_what_the_loop_does(name):
     fitted, sampler, _ = make(name, table)
     batches = sampling.dataset(table, sampler.spec, batch_size=BATCH, seed=5)
     history = fitted.fit(batches, steps_per_epoch=3, verbose=0).history
-    assert set(history) == set(method.log_names())
+    assert set(history) == set(method.logged)
     for a, b in zip(weights(method), weights(fitted), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
@@ -219,6 +222,40 @@ def test_export_equals_call(name, tmp_path):
             rtol=1e-4,
             atol=1e-4,
         )
+
+
+@every_method
+def test_averages_of_what_is_served_follow_the_weights(name):
+    method, _, training_loop = make(name)
+    assert set(method.averages) == set(method.served)
+    run(training_loop, 0, 5)
+    last = [
+        np.array(w) for n in method.served for w in method.networks[n].weights
+    ]
+    method.use_averages()
+    used = [
+        np.array(w) for n in method.served for w in method.networks[n].weights
+    ]
+    averages = [v for n in method.served for v in method.averages[n].variables]
+    for a, b in zip(used, averages, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(last, used, strict=True)
+    )
+
+
+@every_method
+def test_a_labelled_share_adds_a_supervised_term(name):
+    fields = dataclasses.fields(methods.load(name).Config)
+    if "labelled_share" not in {field.name for field in fields}:
+        assert methods.load(name).batch_spec(make(name)[0].config).joints_3d
+        return
+    method, _, training_loop = make(name, overrides=["labelled_share=0.05"])
+    logs = run(training_loop, 0, 2)
+    assert "labelled" in logs
+    assert np.isfinite(logs["labelled"])
+    assert logs["labelled"] > 0
+    assert any("labelled_share" in line for line in method.prior_card)
 
 
 @every_method

@@ -38,6 +38,7 @@ TRANSLATION = "translation"  # mm
 INDEX = "index"  # global example index
 STEP = "step"
 UNPAIRED = "unpaired_"  # prefix: an independent draw, no correspondence
+LABELLED = "labelled_"  # prefix: an independent draw of poses with 3D
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +107,11 @@ class BatchSpec:
         that it cannot read them.
       unpaired: adds `unpaired_keypoints_2d` and `unpaired_scores`, single
         frames and views drawn independently of the example.
+      labelled_share: share of all poses, chosen by the seed, whose 3D may be
+        read. If not 0, adds `labelled_keypoints_2d`, `labelled_scores`,
+        `labelled_joints_3d`, `labelled_joints_3d_valid` (and, with `cameras`,
+        `labelled_intrinsics`): single frames and views drawn from these poses
+        alone.
     """
 
     frames: tuple[int | tuple[int, int], ...] = (0,)
@@ -113,3 +119,4 @@ class BatchSpec:
     cameras: bool = False
     joints_3d: bool = False
     unpaired: bool = False
+    labelled_share: float = 0.0

@@ -30,6 +30,12 @@ _SPLIT = flags.DEFINE_string("split", "test", "Split to evaluate on.")
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", None, "Path of a checkpoint; default: the newest."
 )
+_NOISE = flags.DEFINE_multi_string(
+    "noise",
+    [],
+    "FIELD=VALUE of detector-like noise on the 2D, as in trainers/train.py; "
+    "may be repeated.",
+)
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Default: WORKDIR/evaluation/DATASET-SPLIT."
 )
@@ -46,6 +52,7 @@ def main(argv: list[str]) -> None:
             split=_SPLIT.value,
             data_dir=_DATA_DIR.value,
             checkpoint=_CHECKPOINT.value,
+            noise=_NOISE.value,
             output_dir=_OUTPUT_DIR.value,
         )
     except (ValueError, OSError) as error:

@@ -45,8 +45,20 @@ _PRECISION = flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_bfloat16"], "Keras policy."
 )
 _FLIP = flags.DEFINE_bool("flip", False, "Left/right flip augmentation.")
+_NOISE = flags.DEFINE_multi_string(
+    "noise",
+    [],
+    "FIELD=VALUE of detector-like noise on the 2D (pixels, outliers, "
+    "outlier_pixels, outlier_score, missing); may be repeated.",
+)
+_TEACHER = flags.DEFINE_string(
+    "teacher", None, "Run folder of the lifter to learn from (TIPSy-GAN)."
+)
 _SAVE_EVERY = flags.DEFINE_integer(
     "save_every", 1000, "Steps between checkpoints.", 1
+)
+_KEEP = flags.DEFINE_integer(
+    "keep", 3, "Number of checkpoints that are kept.", 1
 )
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Bit-equal runs on a GPU, too; slower there."
@@ -87,7 +99,10 @@ def main(argv: list[str]) -> None:
             strategy=_STRATEGY.value,
             precision=_PRECISION.value,
             flip=_FLIP.value,
+            noise=_NOISE.value,
+            teacher=_TEACHER.value,
             save_every=_SAVE_EVERY.value,
+            keep=_KEEP.value,
         )
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -276,3 +276,47 @@ def test_a_batch_that_does_not_divide_is_refused(table):
         ValueError, match="multiple of the 4 replicas. Received: 6"
     ):
         make(table).draw(0, 0, 4)
+
+
+def test_labelled_poses_come_from_a_fixed_share_with_their_own_truth():
+    table = synthetic.table(
+        skeletons.load("human36m_17"), clips=2, frames=10, views=2, seed=3
+    )
+    spec = schema.BatchSpec(labelled_share=0.1)  # 4 of 40 poses
+    sampler = sampling.Sampler(table, spec, batch_size=16, seed=1)
+    flat = table.keypoints_2d.reshape(-1, 17, 2)
+    truth = table.joints_3d.reshape(-1, 17, 3)
+    drawn = set()
+    for step in range(3):
+        batch = sampler.draw(step)
+        for keypoints, joints in zip(
+            batch["labelled_keypoints_2d"].numpy(),
+            batch["labelled_joints_3d"].numpy(),
+            strict=True,
+        ):
+            at = int(np.flatnonzero((flat == keypoints).all(axis=(1, 2)))[0])
+            np.testing.assert_array_equal(joints, truth[at])
+            drawn.add(at)
+        assert "joints_3d" not in batch
+    assert len(drawn) == 4
+    other = sampling.Sampler(table, spec, batch_size=16, seed=2)
+    theirs = other.draw(0)["labelled_keypoints_2d"].numpy()
+    found = {
+        int(np.flatnonzero((flat == k).all(axis=(1, 2)))[0]) for k in theirs
+    }
+    assert found != drawn
+
+
+def test_labelled_share_needs_3d_and_lies_between_0_and_1():
+    table = synthetic.table(
+        skeletons.load("human36m_17"), clips=1, frames=5, views=1, seed=3
+    )
+    with pytest.raises(ValueError, match=r"`labelled_share` must lie in"):
+        sampling.Sampler(
+            table, schema.BatchSpec(labelled_share=1.5), batch_size=2, seed=0
+        )
+    flat = dataclasses.replace(table, joints_3d=None, joints_3d_valid=None)
+    with pytest.raises(ValueError, match="The method needs `joints_3d`"):
+        sampling.Sampler(
+            flat, schema.BatchSpec(labelled_share=0.5), batch_size=2, seed=0
+        )

@@ -36,11 +36,14 @@ def data_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     """A run of a supervised method that has learned nothing but the mean."""
-    folder = tmp_path_factory.mktemp("run")
+    return untrained(tmp_path_factory.mktemp("run"))
+
+
+def untrained(folder, **fields):
     table = synthetic.table(SKELETON, clips=3, frames=10, views=2)
     settings = run_folder.Settings(
         method="martinez2017",
-        config=config.to_json(martinez2017.Config(width=8)),
+        config=config.to_json(martinez2017.Config(width=8, **fields)),
         skeleton=SKELETON.to_dict(),
         dataset="synthetic",
         data=table.datasets,
@@ -74,6 +77,47 @@ def test_a_run_is_evaluated(workdir, data_dir, capsys):
     printed = capsys.readouterr().out
     assert "martinez2017 at step 5" in printed
     assert "mean over poses" in printed
+
+
+def test_noise_on_the_input_changes_the_scores(workdir, data_dir, tmp_path):
+    scored = [
+        evaluation.evaluate(
+            workdir,
+            dataset="synthetic",
+            data_dir=data_dir,
+            noise=noise,
+            output_dir=tmp_path,
+        )
+        for noise in ([], ["pixels=0"], ["pixels=20"])
+    ]
+    exact, none, noisy = [each["overall"]["pa_mpjpe"] for each in scored]
+    assert exact == none
+    assert noisy != exact
+    assert scored[2]["noise"]["pixels"] == 20.0
+    floor = [each["floor"]["pa_mpjpe"] for each in scored]
+    assert floor[2] > floor[0]
+
+
+def test_averaged_weights_are_scored_beside_the_last(
+    data_dir, tmp_path, capsys
+):
+    workdir = untrained(tmp_path / "run", average_decay=0.9)
+    method = run_folder.load(workdir, averaged=False).method
+    method.lifter.last.kernel.assign_add(method.lifter.last.kernel * 5.0)
+    checkpoints.Checkpoints(method, workdir).save(6)
+    results = evaluation.evaluate(
+        workdir, dataset="synthetic", data_dir=data_dir
+    )
+    assert results["weights"] == "averaged"
+    assert results["last_weights"]["mpjpe"] != results["overall"]["mpjpe"]
+    before = evaluation.evaluate(
+        workdir,
+        dataset="synthetic",
+        data_dir=data_dir,
+        checkpoint=str(workdir / "checkpoints" / "checkpoint-5"),
+    )
+    assert before["overall"]["mpjpe"] == results["overall"]["mpjpe"]
+    assert "last weights, poses" in capsys.readouterr().out
 
 
 def test_names_of_configs_become_folder_names(workdir, data_dir, tmp_path):

@@ -62,7 +62,7 @@ class Line(base.PoseLifter):
             watched={"first_depth": depth[:, 0]},
         )
 
-    def updates(self, logs):
+    def updates(self, logs, step):
         if not self.config.skip:
             return {}
         return {"lifter": logs["lifter_loss"] < 0.0}

@@ -140,3 +140,38 @@ def test_strategies():
         tf.config.list_logical_devices("GPU")
     )
     assert strategies.make("mirrored").num_replicas_in_sync == 2
+
+
+def test_noise_is_part_of_what_a_run_is(prepared_dataset, tmp_path):
+    train(prepared_dataset, tmp_path, 2, noise=["pixels=5", "missing=0.1"])
+    noise = run_folder.load(tmp_path).settings["noise"]
+    assert (noise["pixels"], noise["missing"]) == (5.0, 0.1)
+    with pytest.raises(ValueError, match=r"noise.pixels \(there: 5.0, asked"):
+        train(prepared_dataset, tmp_path, 4, noise=["pixels=6", "missing=0.1"])
+    with pytest.raises(ValueError, match="Unknown field `pixel`"):
+        train(prepared_dataset, tmp_path / "b", 4, noise=["pixel=6"])
+
+
+def test_a_teacher_is_refused_where_none_is_needed(prepared_dataset, tmp_path):
+    with pytest.raises(ValueError, match="`kudo2018` .* no use for a teacher"):
+        train(prepared_dataset, tmp_path, 2, teacher="elsewhere")
+
+
+def test_averaged_weights_are_what_is_loaded(prepared_dataset, tmp_path):
+    overrides = ["width=16", "average_decay=0.9"]
+    train(prepared_dataset, tmp_path, 5, overrides=overrides, keep=None)
+    run = run_folder.load(tmp_path)
+    last = run_folder.load(tmp_path, averaged=False)
+    assert run.averaged
+    assert not last.averaged
+    average = last.method.averages["lifter"].variables
+    for used, a, b in zip(
+        run.method.lifter.weights,
+        average,
+        last.method.lifter.weights,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(used, a)
+        assert not np.array_equal(used, b)
+    kept = (tmp_path / "checkpoints").glob("*.index")
+    assert len(list(kept)) == 3  # steps 2, 4, 5

@@ -28,8 +28,14 @@ def check_spec(
             f"`views` must be 1 to {views}, the views of {where}. Received: "
             f"{spec.views}."
         )
+    if not 0.0 <= spec.labelled_share <= 1.0:
+        raise ValueError(
+            "`labelled_share` must lie in [0, 1]. Received: "
+            f"{spec.labelled_share}."
+        )
+    asked_3d = spec.joints_3d or spec.labelled_share
     for name, asked, given in (
-        (schema.JOINTS_3D, spec.joints_3d, joints_3d),
+        (schema.JOINTS_3D, asked_3d, joints_3d),
         (schema.CAMERAS, spec.cameras, cameras),
     ):
         if asked and not given:

@@ -14,6 +14,7 @@ from tf_poselift import randomness
 from tf_poselift import schema
 from tf_poselift.data import augmentation
 from tf_poselift.data import batches
+from tf_poselift.data import labelled
 from tf_poselift.data import tables
 
 
@@ -78,6 +79,14 @@ class Sampler:
             if spec.cameras
         }
         self._derived = {key: _variable(v) for key, v in derived.items()}
+        self._labelled = None
+        if spec.labelled_share:
+            size = self._num_rows * self._views
+            count = max(1, round(spec.labelled_share * size))
+            chosen = self._permute(np.arange(count), size, "labelled")
+            self._labelled = labelled.Labelled(
+                table, np.sort(chosen), cameras=spec.cameras
+            )
 
     def draw(
         self, step: tf.Tensor, replica: tf.Tensor | int = 0, replicas: int = 1
@@ -129,13 +138,15 @@ class Sampler:
             batch[key] = array[:, 0] if len(self.spec.frames) == 1 else array
         if self.spec.unpaired:
             batch |= self._unpaired(step, position)
+        if self._labelled:
+            at = self._permute(position, self._labelled.size, "labels")
+            coin = self._coin(step, position, "flip labelled")
+            batch |= self._labelled.gather(at, coin if self._flip else None)
         return batch | {schema.INDEX: index, schema.STEP: step}
 
     def _examples(self, position):
         """Returns index [B], row [B] and views [B, V] of the drawn examples."""
-        number = _permute(
-            position, seed=self._seed, size=self.num_examples, stream="examples"
-        )
+        number = self._permute(position, self.num_examples, "examples")
         if self.spec.views == 1:
             row = tf.gather(self._candidates, number // self._views)
             view = number % self._views
@@ -157,12 +168,8 @@ class Sampler:
 
     def _unpaired(self, step, position):
         """Returns single frames and views, drawn independently."""
-        at = _permute(
-            position,
-            seed=self._seed,
-            size=self._num_rows * self._views,
-            stream="unpaired",
-        )
+        size = self._num_rows * self._views
+        at = self._permute(position, size, "unpaired")
         batch = {
             key: tf.gather(self._joints[key], at[:, tf.newaxis, tf.newaxis])
             for key in (schema.KEYPOINTS_2D, schema.SCORES)
@@ -177,6 +184,9 @@ class Sampler:
                 self._skeleton,
             )
         return {schema.UNPAIRED + k: v[:, 0, 0] for k, v in batch.items()}
+
+    def _permute(self, position, size: int, stream: str) -> tf.Tensor:
+        return _permute(position, seed=self._seed, size=size, stream=stream)
 
     def _coin(self, step, index, stream: str) -> tf.Tensor:
         return randomness.bernoulli(self._seed, step, index, stream=stream)

@@ -48,9 +48,15 @@ def dataset(
 
     Raises:
       FileNotFoundError: not prepared; says how to build it.
-      ValueError: unknown split, records without what the spec asks for, or no
-        clip that is long enough.
+      ValueError: unknown split, records without what the spec asks for, no
+        clip that is long enough, or a labelled share.
     """
+    if spec.labelled_share:
+        raise ValueError(
+            "`labelled_share` must be 0 where records are streamed: the share "
+            "is chosen from a table. Received: "
+            f"{spec.labelled_share}. Use `sampling.dataset`."
+        )
     builder = prepared.open_builder(name, data_dir)
     prepared.check_split(builder, split)
     features = builder.info.features

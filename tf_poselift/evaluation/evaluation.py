@@ -3,8 +3,11 @@
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from tf_poselift import config as config_lib
+from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import reader
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import report
@@ -20,9 +23,13 @@ def evaluate(
     split: str = "test",
     data_dir: str | None = None,
     checkpoint: str | None = None,
+    noise: Sequence[str] = (),
     output_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Scores a run; prints a table, writes results.json and poses.png.
+
+    A run with averaged weights is scored by these, which are also what is
+    exported; `last_weights` has the metrics of the last weights.
 
     Args:
       workdir: the run folder.
@@ -31,6 +38,7 @@ def evaluate(
       split: its split.
       data_dir: folder of prepared data sets.
       checkpoint: path of a checkpoint; the newest by default.
+      noise: FIELD=VALUE of `noise.Noise`, put on the 2D.
       output_dir: `WORKDIR/evaluation/DATASET-SPLIT` by default.
 
     Returns:
@@ -40,8 +48,11 @@ def evaluate(
       FileNotFoundError: no run, checkpoint or prepared data set there.
       ValueError: another skeleton, no 3D, nothing to evaluate.
     """
-    run = run_folder.load(workdir, checkpoint=checkpoint)
+    run = run_folder.load(workdir, checkpoint=checkpoint, averaged=False)
+    kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
     table = reader.read(dataset, split, data_dir)
+    if noise:
+        table = noise_lib.apply(table, kind_of_noise, seed=0)
     scores.check_joints_3d(table)
     folder = _output_folder(workdir, dataset, split, output_dir)
     print(
@@ -51,14 +62,22 @@ def evaluate(
 
     predictions = prediction.predict(run.method, table, progress=True)
     scored = scores.score(predictions, table)
+    last = scored.overall
+    if run.method.averages:
+        run.method.use_averages()
+        predictions = prediction.predict(run.method, table, progress=True)
+        scored = scores.score(predictions, table)
     floor = prediction.predict(prediction.DepthZero(table.skeleton), table)
     results = report.results(
         scored,
         dataset=dataset,
         split=split,
         commit=run_folder.commit(),
+        weights="averaged" if run.method.averages else "last",
+        last_weights=last,
         floor=scores.score(floor, table).overall,
         data=list(table.datasets),
+        noise=config_lib.to_json(kind_of_noise) if noise else {},
         method=run.settings["method"],
         step=run.step,
         trained_on=run.settings["data"],

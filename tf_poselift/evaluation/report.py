@@ -60,8 +60,9 @@ def text_table(
 ) -> str:
     """Formats `results` as a table of actions and metrics.
 
-    An entry `floor` ({metric: value}) becomes the last row. What has no value
-    is shown as "-".
+    An entry `floor` ({metric: value}) becomes the last row; `last_weights`
+    one above it, where `weights` says that the others are of averaged ones.
+    What has no value is shown as "-".
     """
     shown = [name for name in columns if name in content["overall"]]
     rows = [
@@ -73,6 +74,8 @@ def text_table(
         ("mean over poses", content["poses"], content["overall"]),
         ("mean over actions", "", means),
     ]
+    if content.get("weights") == "averaged":
+        below.append(("last weights, poses", "", content["last_weights"]))
     if "floor" in content:
         below.append(("floor (depth 0)", "", content["floor"]))
     wide = max(len(name) for name, _, _ in rows + below)

@@ -20,6 +20,8 @@ from tf_poselift import randomness
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.geometry import safe_ops
+from tf_poselift.losses import pose
+from tf_poselift.networks import averages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,20 +59,28 @@ class Update(NamedTuple):
 class PoseLifter(keras.Model):
     """Base of all methods.
 
-    A subclass builds its networks with `add_network`, and defines `call` and
-    `objectives`; where it needs to, `updates` and `prior_card`.
+    A subclass builds its networks with `add_network`, and defines `call`,
+    `objectives` and `log_names`; where it needs to, `updates` and `priors`.
+    Two fields of its config are dealt with here: `average_decay` (the networks
+    in `served` get an `Average`) and `labelled_share` (they get a supervised
+    term on the labelled poses).
 
     Args:
       skeleton: the J joints that the method works in.
       config: the method's `Config`.
       statistics: arrays that the method's `statistics` made of the training
         split, or None.
+      teacher: a trained lifter of the same skeleton to learn from, or None.
       seed: of initial weights and of every random draw.
       jit_compile: compiles forward and backward pass with XLA.
     """
 
     # Whether `call` returns millimetres; else its unit is the method's own.
     metric = False
+    # Whether `call` makes use of `intrinsics`.
+    calibrated = False
+    # The names of the networks that `call` uses; set before `add_network`.
+    served: tuple[str, ...] = ("lifter",)
 
     def __init__(
         self,
@@ -78,6 +88,7 @@ class PoseLifter(keras.Model):
         config,
         *,
         statistics: dict[str, np.ndarray] | None = None,
+        teacher: "PoseLifter | None" = None,
         seed: int = 0,
         jit_compile: bool = True,
     ):
@@ -87,16 +98,19 @@ class PoseLifter(keras.Model):
         self.skeleton = skeleton
         self.config = config
         self.statistics = statistics or {}
+        self.teacher = teacher
         self.seed = seed
         self.networks: dict[str, keras.Model] = {}
         self.optimizers: dict[str, keras.optimizers.Optimizer] = {}
+        self.averages: dict[str, averages.Average] = {}
         self.trackers = {
-            name: keras.metrics.Mean(name=name) for name in self.log_names()
+            name: keras.metrics.Mean(name=name) for name in self.logged
         }
         self._compiled_gradients = tf.function(
             self.traceable_gradients, jit_compile=jit_compile
         )
         self._compiled_apply = {}
+        self._compiled_average = tf.function(self._average, jit_compile=True)
         super().compile(optimizer=None, jit_compile=False)
 
     # What a method defines.
@@ -109,18 +123,20 @@ class PoseLifter(keras.Model):
         """Returns every network's loss terms on a batch (`batch_spec`)."""
         raise NotImplementedError
 
-    def updates(self, logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def updates(
+        self, logs: dict[str, tf.Tensor], step: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Returns {network: scalar bool} for networks that may be skipped.
 
         Args:
           logs: means over the valid examples of the global batch.
+          step: scalar int64, number of the step, from 0.
         """
-        del logs
+        del logs, step
         return {}
 
-    @property
-    def prior_card(self) -> list[str]:
-        """Every number that the method takes from 3D; empty if none."""
+    def priors(self) -> list[str]:
+        """Returns every number that the method takes from 3D, as text."""
         return []
 
     # What a method uses.
@@ -145,6 +161,9 @@ class PoseLifter(keras.Model):
         self._compiled_apply[name] = tf.function(
             lambda *gradients: self._apply(name, gradients), jit_compile=True
         )
+        decay = getattr(self.config, "average_decay", 0.0)
+        if decay and name in self.served:
+            self.averages[name] = averages.Average(network, decay)
         return network
 
     def seed_of(self, name: str) -> int:
@@ -171,20 +190,53 @@ class PoseLifter(keras.Model):
             maxval=maxval,
         )
 
-    # Serving.
+    # What others read.
 
     @property
     def lifter(self) -> keras.Model:
-        return self.networks["lifter"]
+        """The first of the networks that `call` uses."""
+        return self.networks[self.served[0]]
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The names of all that a step logs, in the order shown."""
+        return self.log_names() + (("labelled",) if self._labelled else ())
+
+    @property
+    def prior_card(self) -> list[str]:
+        """All of `priors` and the labelled share; empty for 2D alone."""
+        card = list(self.priors())
+        if self._labelled:
+            card.append(
+                f"3D truth of {self._labelled:.4%} of the training poses "
+                "(`labelled_share`)."
+            )
+        return card
+
+    @property
+    def _labelled(self) -> float:
+        return getattr(self.config, "labelled_share", 0.0)
+
+    # Serving.
+
+    def use_averages(self) -> None:
+        """Overwrites the served networks with their averages, if any."""
+        for average in self.averages.values():
+            average.copy_to_network()
 
     def serve(
-        self, keypoints_2d: tf.Tensor, scores: tf.Tensor
+        self,
+        keypoints_2d: tf.Tensor,
+        scores: tf.Tensor,
+        intrinsics: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Lifts poses to the units of the served signature.
 
         Args:
           keypoints_2d: [B, J, 2] pixels.
           scores: [B, J]; 0 = missing.
+          intrinsics: [B, 3, 3] of the cameras, for a `calibrated` method; it
+            takes the training cameras' mean without.
 
         Returns:
           `joints_3d` [B, J, 3]: root-relative, camera axes, the mean distance
@@ -192,10 +244,10 @@ class PoseLifter(keras.Model):
           unit, 0 if the method does not know it. `valid` [B] bool; other rows
           are 0.
         """
-        outputs = self(
-            {schema.KEYPOINTS_2D: keypoints_2d, schema.SCORES: scores},
-            training=False,
-        )
+        inputs = {schema.KEYPOINTS_2D: keypoints_2d, schema.SCORES: scores}
+        if intrinsics is not None:
+            inputs[schema.INTRINSICS] = intrinsics
+        outputs = self(inputs, training=False)
         joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
         seen = (scores > 0.0) & outputs["valid"][:, tf.newaxis]
         size = normalization.mean_distance(
@@ -236,6 +288,10 @@ class PoseLifter(keras.Model):
                     }
                     for network, terms in objectives.losses.items()
                 }
+                if self._labelled:
+                    term = self.config.labelled_weight, self._supervision(batch)
+                    for network in self.served:
+                        means.setdefault(network, {})["labelled"] = term
                 totals = {
                     network: tf.add_n([w * mean for w, mean in terms.values()])
                     for network, terms in means.items()
@@ -284,13 +340,15 @@ class PoseLifter(keras.Model):
         """One update for `Model.fit` on one device; our loop does the same."""
         update = self.gradients(batch)
         logs = over_valid(update.logs)
-        decisions = self.updates(logs)
+        decisions = self.updates(logs, batch[schema.STEP])
         for name, gradients in update.gradients.items():
             apply_if(
                 decisions.get(name),
                 lambda n=name, g=gradients: self.apply(n, g),
             )
         self.apply_state(update.state)
+        if self.averages:
+            self.average(batch[schema.STEP])
         for name, value in logs.items():
             self.trackers[name].update_state(value)
         return {name: t.result() for name, t in self.trackers.items()}
@@ -303,6 +361,48 @@ class PoseLifter(keras.Model):
                 f"from its config. Received: {sorted(kwargs)}."
             )
         super().compile(optimizer=None, jit_compile=False)
+
+    def average(self, step: tf.Tensor) -> None:
+        """Moves the averages towards the weights after the step `step`."""
+        if tf.distribute.has_strategy():
+            self._average(step)
+        else:
+            self._compiled_average(step)
+
+    def _average(self, step) -> None:
+        for average in self.averages.values():
+            average.update(step)
+
+    def _supervision(self, batch) -> tf.Tensor:
+        """This replica's share of the mean error on the labelled poses.
+
+        Kudo 2018, Sec. 5.2: squared distances of lifted joints from the truth.
+        """
+        inputs = {
+            key: batch[schema.LABELLED + key]
+            for key in (schema.KEYPOINTS_2D, schema.SCORES, schema.INTRINSICS)
+            if schema.LABELLED + key in batch
+        }
+        outputs = self.call(inputs, training=True)
+        joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
+        truth = normalization.normalize_per_pose(
+            batch[schema.LABELLED + schema.JOINTS_3D],
+            tf.cast(
+                batch[schema.LABELLED + schema.JOINTS_3D_VALID], tf.float32
+            ),
+            self.skeleton,
+        )
+        # Both in units of their mean distance from the root: most methods
+        # have no scale. That of a metric method counts.
+        scale = (
+            truth.scale
+            if self.metric
+            else normalization.mean_distance(joints, truth.mask, self.skeleton)
+        )
+        error = pose.joint_error(
+            safe_ops.divide(joints, scale), truth.points, truth.mask, power=2
+        )
+        return self._mean(error, outputs["valid"])
 
     def _mean(self, per_example: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         """This replica's share of the mean over the global batch."""

@@ -48,6 +48,7 @@ class Config:
     decay_steps: int = 100_000  # exponential: per factor; cosine: to zero
     decay_rate: float = 0.96
     epsilon: float = 1e-8  # of Adam, in the authors' framework
+    average_decay: float = 0.0  # of the averaged weights; 0: no average
 
 
 def batch_spec(config: Config) -> schema.BatchSpec:
@@ -128,8 +129,7 @@ class Method(base.PoseLifter):
             features=2 * skeleton.num_joints,
         )
 
-    @property
-    def prior_card(self):
+    def priors(self):
         return ["Trained on 3D truth (`joints_3d` of the training split)."]
 
     def log_names(self):

@@ -1,4 +1,4 @@
-"""Checkpoints: networks, every optimizer and the step, written whole or not."""
+"""Checkpoints: networks, averages, optimizers, step; written whole or not."""
 
 import os
 import pathlib
@@ -16,9 +16,9 @@ class Checkpoints:
     from the one before.
 
     Args:
-      method: whose networks and optimizers are kept.
+      method: whose networks, averages and optimizers are kept.
       workdir: the run folder.
-      keep: how many of the newest are kept.
+      keep: how many of the newest are kept; None keeps all.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Checkpoints:
         method: base.PoseLifter,
         workdir: str | os.PathLike,
         *,
-        keep: int = 3,
+        keep: int | None = 3,
     ):
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         # Lists of variables, not the models: TensorFlow does not find a Keras
@@ -40,6 +40,10 @@ class Checkpoints:
             **{
                 f"{name}_optimizer": [v.value for v in optimizer.variables]
                 for name, optimizer in method.optimizers.items()
+            },
+            **{
+                f"{name}_average": [v.value for v in average.variables]
+                for name, average in method.averages.items()
             },
         )
         self._manager = tf.train.CheckpointManager(

@@ -40,7 +40,7 @@ class Loop:
           count: scalar int64, at least 1.
         """
         totals = {
-            name: tf.zeros([], tf.float32) for name in self._method.log_names()
+            name: tf.zeros([], tf.float32) for name in self._method.logged
         }
         for i in tf.range(count):
             logs = self._step(first_step + i)
@@ -58,7 +58,7 @@ class Loop:
             for name, value in update.logs.items()
         }
         logs = base.over_valid(logs)
-        decisions = method.updates(logs)
+        decisions = method.updates(logs, step)
         for name, gradients in update.gradients.items():
             base.apply_if(
                 decisions.get(name),
@@ -74,6 +74,8 @@ class Loop:
                 for value in update.state
             ]
             strategy.run(method.apply_state, args=(state,))
+        if method.averages:
+            strategy.run(method.average, args=(step,))
         return logs
 
     def _gradients(self, step) -> base.Update:

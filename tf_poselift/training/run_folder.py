@@ -42,24 +42,37 @@ class Settings:
     seed: int
     precision: str = "float32"
     flip: bool = False
+    noise: dict = dataclasses.field(default_factory=dict)  # if any
+    teacher: str = ""  # run folder and step of the lifter it learned from
+    teacher_card: tuple[str, ...] = ()  # the teacher's prior card
     strategy: str = "one"
     commit: str = "unknown"
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A method with the weights of a checkpoint."""
+    """A method with the weights of a checkpoint.
+
+    Attributes:
+      method: with these weights.
+      step: of the checkpoint.
+      settings: the content of config.json.
+      workdir: the run folder.
+      averaged: whether the served networks hold their averages.
+    """
 
     method: base.PoseLifter
     step: int
     settings: dict
     workdir: str
+    averaged: bool
 
 
 def build_method(
     settings: Settings,
     statistics: dict[str, np.ndarray],
     *,
+    teacher: base.PoseLifter | None = None,
     jit_compile: bool = True,
 ) -> base.PoseLifter:
     """Builds the method that the settings describe, with fresh weights."""
@@ -71,6 +84,7 @@ def build_method(
             skeletons.from_dict(settings.skeleton),
             config_lib.from_json(module.Config, settings.config),
             statistics=statistics,
+            teacher=teacher,
             seed=settings.seed,
             jit_compile=jit_compile,
         )
@@ -120,12 +134,18 @@ def create(
     write_json(folder / _SETTINGS, _as_json(settings))
 
 
-def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
+def load(
+    workdir: str | os.PathLike,
+    *,
+    checkpoint: str | None = None,
+    averaged: bool = True,
+) -> Run:
     """Restores a run's method with the weights of its newest checkpoint.
 
     Args:
       workdir: a run folder.
       checkpoint: path of another of its checkpoints (`.../checkpoint-2000`).
+      averaged: takes the averaged weights, where the run has them.
 
     Raises:
       FileNotFoundError: no run or no checkpoint there.
@@ -140,9 +160,7 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
             f"{folder}`."
         )
     try:
-        settings = config_lib.from_json(
-            Settings, values | {"data": tuple(values["data"])}
-        )
+        settings = config_lib.from_json(Settings, values)
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"{folder / _SETTINGS} must have all settings of a run. Received: "
@@ -155,7 +173,10 @@ def load(workdir: str | os.PathLike, *, checkpoint: str | None = None) -> Run:
             f"No checkpoint in {folder}. Continue the run: `python "
             f"trainers/train.py` with the settings of {folder / _SETTINGS}."
         )
-    return Run(method, step, values, str(folder))
+    averaged = averaged and bool(method.averages)
+    if averaged:
+        method.use_averages()
+    return Run(method, step, values, str(folder), averaged)
 
 
 def read_settings(folder: pathlib.Path) -> dict | None:
@@ -210,9 +231,10 @@ def _as_json(settings: Settings) -> dict:
 
 
 def _flat(values: dict) -> dict:
-    """Lifts config and skeleton up, so that what differs is named by itself."""
-    flat = {k: v for k, v in values.items() if k not in ("config", "skeleton")}
-    for group in ("config", "skeleton"):
+    """Lifts inner dictionaries up, so that what differs is named by itself."""
+    groups = ("config", "skeleton", "noise")
+    flat = {k: v for k, v in values.items() if k not in groups}
+    for group in groups:
         for key, value in values.get(group, {}).items():
             # As text: the order of the joints counts; dicts compare without.
             shown = json.dumps(value) if isinstance(value, dict) else value

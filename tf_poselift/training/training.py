@@ -12,6 +12,7 @@ import tqdm
 
 from tf_poselift import config as config_lib
 from tf_poselift import methods
+from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import reader
 from tf_poselift.data import sampling
 from tf_poselift.data import tables
@@ -41,7 +42,10 @@ def train(
     strategy: str = "auto",
     precision: str = "float32",
     flip: bool = False,
+    noise: Sequence[str] = (),
+    teacher: str | None = None,
     save_every: int = 1000,
+    keep: int | None = 3,
     log_every: int = 50,
 ) -> dict[str, float]:
     """Trains, or continues the run in `workdir`; returns the last logs.
@@ -58,14 +62,18 @@ def train(
       strategy: a name of `strategies.NAMES`.
       precision: a Keras dtype policy, e.g. "mixed_bfloat16".
       flip: left/right flip augmentation.
+      noise: FIELD=VALUE of `noise.Noise`, put on the 2D of the whole split.
+      teacher: run folder of the lifter to learn from, for a method that does;
+        its averaged weights where it has them.
       save_every: steps between checkpoints.
+      keep: how many of the newest checkpoints are kept; None keeps all.
       log_every: steps of one call, whose mean logs are shown and written.
 
     Raises:
       ValueError: unknown method or field, a batch that does not divide by the
         replicas, a run of other settings in `workdir`, losses that are not
         finite, no valid pose.
-      FileNotFoundError: no such prepared data set.
+      FileNotFoundError: no such prepared data set, no teacher.
     """
     workdir = pathlib.Path(workdir).expanduser()
     module = methods.load(method)
@@ -75,7 +83,14 @@ def train(
     device_strategy = strategies.make(strategy)
     check_batch(config.batch_size, device_strategy)
 
+    _check_teacher(module, config, teacher)
+    kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
     table = reader.read(dataset, "train", data_dir)
+    if noise:
+        table = noise_lib.apply(table, kind_of_noise, seed=seed)
+    # Under a strategy every replica gets its own copy of the weights.
+    with strategies.scope(device_strategy):
+        learned_from = teacher and run_folder.load(teacher)
     settings = run_folder.Settings(
         method=method,
         config=config_lib.to_json(config),
@@ -86,6 +101,8 @@ def train(
         seed=seed,
         precision=precision,
         flip=flip,
+        noise=config_lib.to_json(kind_of_noise) if noise else {},
+        **_describe_teacher(learned_from, table),
         strategy=strategy,
         commit=run_folder.commit(),
     )
@@ -101,16 +118,19 @@ def train(
     if is_new:
         make = getattr(module, "statistics", None)
         statistics = make(table, config) if make else {}
-    # Under a strategy every replica gets its own copy of weights and data.
     with strategies.scope(device_strategy):
-        model = run_folder.build_method(settings, statistics)
+        model = run_folder.build_method(
+            settings,
+            statistics,
+            teacher=learned_from.method if learned_from else None,
+        )
         sampler = make_sampler(module, config, table, seed=seed, flip=flip)
     if is_new:
         run_folder.create(workdir, settings, statistics)
     return _run(
         model,
         loop.Loop(model, sampler, device_strategy),
-        checkpoints.Checkpoints(model, workdir),
+        checkpoints.Checkpoints(model, workdir, keep=keep),
         summaries.Summaries(model, table, workdir),
         steps=steps,
         save_every=save_every,
@@ -131,6 +151,43 @@ def make_sampler(
         flip=flip,
         derived=derived(table, config) if derived else None,
     )
+
+
+def _check_teacher(module, config, teacher: str | None) -> None:
+    """Raises ValueError unless a teacher is given just where one is needed."""
+    needs = getattr(module, "needs_teacher", None)
+    needed = needs is not None and needs(config)
+    name = module.__name__.rpartition(".")[2]
+    if needed and not teacher:
+        raise ValueError(
+            f"`{name}` with this config learns from a trained lifter. Give its "
+            "run folder: `--teacher=WORKDIR`."
+        )
+    if teacher and not needed:
+        raise ValueError(
+            f"`{name}` with this config has no use for a teacher. Received: "
+            f"`--teacher={teacher}`."
+        )
+
+
+def _describe_teacher(
+    run: run_folder.Run | None, table: tables.Table
+) -> dict[str, object]:
+    """Returns a teacher's entries of `Settings`; checks its skeleton."""
+    if not run:
+        return {}
+    theirs, ours = run.method.skeleton, table.skeleton
+    if theirs != ours:
+        raise ValueError(
+            "A teacher must have the skeleton of the data. Received: teacher "
+            f"`{theirs.name}` with {', '.join(theirs.joints)}; data "
+            f"`{ours.name}` with {', '.join(ours.joints)}. Train a teacher on "
+            "this data set."
+        )
+    return {
+        "teacher": f"{run.workdir} at step {run.step}",
+        "teacher_card": tuple(run.method.prior_card),
+    }
 
 
 def _where(strategy) -> str:
