@@ -27,8 +27,13 @@ def table_for(skeleton_name: str = "human36m_17"):
     )
 
 
-def make(name: str, table=None, strategy=None, overrides=(), **kwargs):
-    """A small method of its own settings and a sampler of its batches."""
+def make(
+    name: str, table=None, strategy=None, overrides=(), jit_compile=False
+):
+    """A small method of its own settings and a sampler of its batches.
+
+    Compiling takes most of a test's time; two of them do.
+    """
     table = table or table_for()
     module = methods.load(name)
     config = config_lib.override(
@@ -43,7 +48,7 @@ def make(name: str, table=None, strategy=None, overrides=(), **kwargs):
             config,
             statistics=statistics(table, config),
             seed=5,
-            **kwargs,
+            jit_compile=jit_compile,
         )
         sampler = sampling.Sampler(
             table,
@@ -95,7 +100,7 @@ def test_module_has_the_seam(name):
 
 @every_method
 def test_steps_move_the_weights_and_log_what_is_declared(name):
-    method, sampler, training_loop = make(name)
+    method, sampler, training_loop = make(name, jit_compile=True)
     before = weights(method)
     logs = run(training_loop, 0, 4)
     assert all(np.isfinite(value) for value in logs.values()), logs
@@ -133,7 +138,7 @@ def test_fit_does_what_the_loop_does(name):
 def test_two_replicas(name):
     strategy = strategies.make("mirrored")
     assert strategy.num_replicas_in_sync == 2
-    method, _, training_loop = make(name, strategy=strategy)
+    method, _, training_loop = make(name, strategy=strategy, jit_compile=True)
     logs = run(training_loop, 0, 2)
     assert all(np.isfinite(value) for value in logs.values()), logs
     for network in method.networks.values():

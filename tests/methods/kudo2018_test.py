@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.methods import kudo2018
+from tf_poselift.training import checkpoints
 
 SKELETON = skeletons.load("human36m_17")
 SMALL = kudo2018.Config(width=16)
@@ -36,14 +37,30 @@ def changed(method, name, before) -> bool:
     )
 
 
-def test_rotation_by_hand():
+def test_turn_by_hand():
     # Eq. 1: a quarter turn shows the depth, half a turn mirrors x.
-    points = tf.constant([[[1.0, 2.0]]] * 4)
-    depth = tf.constant([[3.0]] * 4)
+    joints = tf.constant([[[1.0, 2.0, 3.0]]] * 4)
     angle = tf.constant([0.0, math.pi / 2, math.pi, 2 * math.pi])
-    seen = kudo2018.rotate_and_project(points, depth, angle)
     np.testing.assert_allclose(
-        seen[:, 0], [[1, 2], [3, 2], [-1, 2], [1, 2]], atol=1e-5
+        kudo2018.turn(joints, angle)[:, 0],
+        [[1, 2, 3], [3, 2, -1], [-1, 2, -3], [1, 2, 3]],
+        atol=1e-5,
+    )
+
+
+def test_turn_about_a_tilted_vertical():
+    # A camera that looks straight down: the vertical is its z axis.
+    joints = tf.constant([[[1.0, 2.0, 3.0]]])
+    down = tf.constant([math.pi / 2])
+    np.testing.assert_allclose(
+        kudo2018.turn(joints, down, tilt=down)[0, 0], [-2, 1, 3], atol=1e-5
+    )
+    # At any tilt the vertical itself, y turned towards z, stays.
+    vertical = tf.constant([[[0.0, math.cos(0.3), math.sin(0.3)]]])
+    np.testing.assert_allclose(
+        kudo2018.turn(vertical, tf.constant([2.0]), tilt=tf.constant([0.3])),
+        vertical,
+        atol=1e-6,
     )
 
 
@@ -107,7 +124,8 @@ def test_gate_thresholds(accuracy, discriminator, lifter):
     # Sec. 4.2: 0.9 and 0.1.
     method = kudo2018.Method(SKELETON, SMALL)
     decisions = method.updates(
-        {"discriminator_accuracy": tf.constant(accuracy)}
+        {"discriminator_accuracy": tf.constant(accuracy)},
+        step=tf.constant(0, tf.int64),
     )
     assert bool(decisions["discriminator"]) == discriminator
     assert bool(decisions["lifter"]) == lifter
@@ -155,3 +173,104 @@ def test_needs_a_facing_rule_unless_switched_off():
     config = dataclasses.replace(SMALL, facing_weight=0.0)
     method = kudo2018.Method(skeleton, config)
     assert "facing" not in method.log_names()
+
+
+BEYOND = dataclasses.replace(
+    SMALL, tilt=True, perspective=True, renormalize=True, lift_again_weight=2.0
+)
+
+
+def test_lifting_again_by_hand():
+    method = kudo2018.Method(SKELETON, BEYOND)
+    batch = make_batch()
+    method.networks["tilt"].weights[0].assign([[0.2]])
+    update = method.gradients(batch)
+
+    joints = method(batch)[schema.JOINTS_3D].numpy().astype(np.float64)
+    angle = method.uniform(batch, "view", minval=-math.pi, maxval=math.pi)
+    up, down = (
+        np.array(
+            [
+                [1, 0, 0],
+                [0, np.cos(tilt), -np.sin(tilt)],
+                [0, np.sin(tilt), np.cos(tilt)],
+            ]
+        )
+        for tilt in (-0.2, 0.2)
+    )
+    expected = []
+    for pose, theta in zip(joints, angle.numpy(), strict=True):
+        cosine, sine = np.cos(theta), np.sin(theta)
+        about_y = [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]
+        turned = pose @ (down @ about_y @ up).T
+        image = turned[:, :2] * 10.0 / (10.0 + turned[:, 2:])
+        size = np.linalg.norm(image[1:], axis=-1).mean()
+        # 2D is normalised by `call` itself.
+        again = method(
+            {
+                schema.KEYPOINTS_2D: tf.constant(image[None], tf.float32),
+                schema.SCORES: tf.ones([1, 17]),
+            }
+        )[schema.JOINTS_3D][0].numpy()
+        expected.append(np.square(again - turned / size).sum(-1).mean())
+    assert float(update.logs["lift_again"]) == pytest.approx(
+        np.mean(expected), rel=1e-3
+    )
+    assert float(update.logs["tilt"]) == pytest.approx(0.2)
+    logs = {name: float(value) for name, value in update.logs.items()}
+    assert logs["lifter_loss"] == pytest.approx(
+        logs["adversarial"] + logs["facing"] + 2 * logs["lift_again"], rel=1e-5
+    )
+
+
+def test_perspective_lifts_along_the_rays():
+    method = kudo2018.Method(SKELETON, BEYOND)
+    batch = make_batch(3)
+    joints = method(batch)[schema.JOINTS_3D].numpy()
+    pixels = batch[schema.KEYPOINTS_2D].numpy()
+    points = pixels - pixels[:, :1]
+    points /= np.linalg.norm(points[:, 1:], axis=-1).mean(-1)[:, None, None]
+    np.testing.assert_allclose(joints[:, 0], 0.0, atol=1e-6)
+    np.testing.assert_allclose(
+        10.0 * joints[..., :2] / (10.0 + joints[..., 2:]), points, atol=1e-5
+    )
+    config = dataclasses.replace(BEYOND, distance=1.0)
+    with pytest.raises(ValueError, match="`distance` must be above 1"):
+        kudo2018.Method(SKELETON, config)(batch)
+
+
+@pytest.mark.parametrize("cap", [1.0, 0.0])
+def test_tilt_moves_with_the_lifter_and_is_kept(cap, tmp_path):
+    config = dataclasses.replace(BEYOND, accuracy_cap=cap)
+    method = kudo2018.Method(SKELETON, config)
+    before = weights_of(method, "tilt")
+    logs = method.train_step(make_batch(64))
+    assert set(logs) == set(method.log_names())
+    assert changed(method, "tilt", before) == bool(cap)
+    angle = np.array(method.networks["tilt"].weights[0])
+    assert abs(angle) <= 1.01e-3  # Adam's step
+
+    checkpoints.Checkpoints(method, tmp_path).save(1)
+    again = kudo2018.Method(SKELETON, config)
+    checkpoints.Checkpoints(again, tmp_path).restore()
+    np.testing.assert_array_equal(again.networks["tilt"].weights[0], angle)
+
+
+def test_beyond_the_paper_survives_bad_rows_and_flat_poses():
+    method = kudo2018.Method(SKELETON, BEYOND)
+    batch = make_batch(4)
+    points = batch[schema.KEYPOINTS_2D].numpy()
+    points[0, 4] = np.nan
+    points[1, :, 1] = 500.0  # all on one line: from the side, nothing
+    scores = np.ones((4, 17), np.float32)
+    scores[2, 5] = 0.0
+    update = method.gradients(
+        batch
+        | {
+            schema.KEYPOINTS_2D: tf.constant(points),
+            schema.SCORES: tf.constant(scores),
+        }
+    )
+    assert np.isfinite(float(update.logs["lifter_loss"]))
+    for gradients in update.gradients.values():
+        assert all(np.isfinite(g).all() for g in gradients)
