@@ -127,7 +127,14 @@ def test_fit_does_what_the_loop_does(name):
     method, _, training_loop = make(name, table)
     run(training_loop, 0, 3)
     fitted, sampler, _ = make(name, table)
-    batches = sampling.dataset(table, sampler.spec, batch_size=BATCH, seed=5)
+    derived = getattr(methods.load(name), "derived", lambda table, config: {})
+    batches = sampling.dataset(
+        table,
+        sampler.spec,
+        batch_size=BATCH,
+        seed=5,
+        derived=derived(table, method.config),
+    )
     history = fitted.fit(batches, steps_per_epoch=3, verbose=0).history
     assert set(history) == set(method.logged)
     for a, b in zip(weights(method), weights(fitted), strict=True):

@@ -150,3 +150,25 @@ def test_refuses_another_skeleton():
         normalization.center(POINTS[:3], SEEN[:3], STAR)
     with pytest.raises(ValueError, match=r"`scores` must .* \[..., 4\]"):
         normalization.normalize_per_pose(POINTS, SEEN[:3], STAR)
+
+
+def test_normalize_by_maximum():
+    # The furthest coordinates are 3 right and 4 down of the root.
+    scores = np.stack([SEEN, [1, 1, 0, 0], [1, 0, 0, 0]]).astype(np.float32)
+    points = np.stack([POINTS] * 3) * [[[2.0]], [[1.0]], [[1.0]]]
+    normalized = normalization.normalize_by_maximum(
+        np.float32(points), scores, STAR
+    )
+    np.testing.assert_array_equal(normalized.valid, [True, False, False])
+    np.testing.assert_allclose(
+        normalized.points[0], [[0, 0], [0.75, 0], [0, 1], [0.75, 1]]
+    )
+    np.testing.assert_allclose(normalized.scale[0], [[8.0]])
+    np.testing.assert_allclose(
+        normalization.denormalize(normalized.points, normalized)[0], points[0]
+    )
+    missing = normalization.normalize_by_maximum(
+        POINTS, np.float32([1, 1, 0, 1]), STAR
+    )
+    np.testing.assert_allclose(missing.points[2], [0, 0])
+    np.testing.assert_allclose(missing.scale, [[4.0]])

@@ -128,11 +128,35 @@ def normalize_per_pose(
       size: mean distance of the seen non-root joints from the root afterwards.
     """
     centred = center(points, scores, skeleton)
-    scale = mean_distance(centred.points, centred.mask, skeleton) / size
+    return _divided(
+        centred, mean_distance(centred.points, centred.mask, skeleton) / size
+    )
+
+
+def normalize_by_maximum(
+    points: tf.Tensor, scores: tf.Tensor, skeleton: skeletons.Skeleton
+) -> Normalized:
+    """Centres points and scales every pose to fill [-1, 1].
+
+    TIPSy-GAN 2022, Sec. 3: the largest absolute coordinate of a seen joint is
+    1 afterwards.
+
+    Args:
+      points: [..., J, D] in any unit.
+      scores: [..., J]; 0 = missing.
+      skeleton: J joints.
+    """
+    centred = center(points, scores, skeleton)
+    largest = tf.reduce_max(tf.abs(centred.points), axis=[-2, -1])
+    return _divided(centred, largest[..., tf.newaxis, tf.newaxis])
+
+
+def _divided(centred: Normalized, scale: tf.Tensor) -> Normalized:
+    """Divides by `scale` [..., 1, 1]; poses without a scale are not valid."""
     # The squares of finite coordinates may overflow.
     scale = tf.where(tf.math.is_finite(scale), scale, 0.0)
     valid = centred.valid & (scale[..., 0, 0] > 0.0)
-    keep = tf.cast(valid, points.dtype)
+    keep = tf.cast(valid, centred.points.dtype)
     return Normalized(
         points=safe_ops.divide(centred.points, scale),
         mask=centred.mask * keep[..., tf.newaxis],
@@ -143,5 +167,5 @@ def normalize_per_pose(
 
 
 def denormalize(points: tf.Tensor, normalized: Normalized) -> tf.Tensor:
-    """Undoes `center` and `normalize_per_pose` for [..., J, D] points."""
+    """Undoes the normalisations above for [..., J, D] points."""
     return points * normalized.scale + normalized.root

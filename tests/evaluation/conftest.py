@@ -17,6 +17,8 @@ POSE = np.array([[0, 0, 0], [0, -400, 0], [240, 0, 320]], np.float32)
 class Constant:
     """Lifts every pose to the same joints."""
 
+    calibrated = False
+
     def __init__(self, joints=POSE / 400, *, metric=False, skeleton=SKELETON):
         self.joints = tf.constant(joints, tf.float32)
         self.metric = metric

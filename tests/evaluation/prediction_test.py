@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.evaluation import prediction
 
@@ -37,6 +38,29 @@ def test_metric_methods_give_millimetres(table, lifter):
     np.testing.assert_allclose(metric.joints_3d, 400 * unit.joints_3d)
     distances = np.linalg.norm(metric.joints_3d[0, 1:], axis=-1)
     np.testing.assert_allclose(distances, [400, 400])
+
+
+def test_calibrated_methods_get_the_view_s_intrinsics(table, lifter):
+    class Focal(lifter):
+        calibrated = True
+
+        def serve(self, keypoints_2d, scores, intrinsics=None):
+            answers = super().serve(keypoints_2d, scores)
+            if intrinsics is None:
+                return answers
+            focal = intrinsics[:, :1, :1]
+            return answers | {"joints_3d": answers["joints_3d"] * focal}
+
+    plain = prediction.predict(Focal(), table).joints_3d
+    expected = prediction.predict(lifter(), table).joints_3d
+    np.testing.assert_allclose(plain, expected)
+    # Two clips of two views: focal lengths 1, 2 and 3, 4.
+    focal = np.arange(1.0, 5.0, dtype=np.float32).reshape(2, 2, 1, 1)
+    cameras = {schema.INTRINSICS: focal * np.eye(3, dtype=np.float32)}
+    table = dataclasses.replace(table, cameras=cameras)
+    lifted = prediction.predict(Focal(), table, batch_size=3)
+    factor = focal[table.clip_of_row[lifted.rows], lifted.views]
+    np.testing.assert_allclose(lifted.joints_3d, plain * factor, rtol=1e-6)
 
 
 def test_views_may_be_chosen(table, lifter):

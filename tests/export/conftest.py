@@ -3,6 +3,7 @@
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -15,6 +16,7 @@ class ToyLifter:
     """Has what the export asks of a method; depths of one hidden layer."""
 
     prior_card = ["A number from 3D."]
+    calibrated = False
 
     def __init__(self):
         self.skeleton = skeletons.load("human36m_17")
@@ -41,9 +43,28 @@ class ToyLifter:
         }
 
 
+class CalibratedToyLifter(ToyLifter):
+    """Depths in proportion to the focal length."""
+
+    calibrated = True
+    statistics = {"intrinsics": np.diag([1000.0, 1000.0, 1.0])}
+
+    def serve(self, keypoints_2d, scores, intrinsics=None):
+        answers = super().serve(keypoints_2d, scores)
+        if intrinsics is None:
+            intrinsics = tf.constant(self.statistics["intrinsics"], tf.float32)
+        focal = intrinsics[..., 0, 0, tf.newaxis, tf.newaxis] / 1000.0
+        return answers | {"joints_3d": answers["joints_3d"] * focal}
+
+
 @pytest.fixture
 def toy() -> ToyLifter:
     return ToyLifter()
+
+
+@pytest.fixture
+def calibrated_toy() -> CalibratedToyLifter:
+    return CalibratedToyLifter()
 
 
 @pytest.fixture(scope="session")

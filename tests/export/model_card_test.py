@@ -26,6 +26,14 @@ def test_card_of_a_method_says_who_made_it(toy):
     assert card["about"] == "A small method for the tests of the export."
 
 
+def test_card_says_which_camera_a_calibrated_method_takes(calibrated_toy):
+    card = model_card.describe_method(calibrated_toy)
+    assert card["intrinsics"]["serving_default"] == (
+        "the mean of the training cameras"
+    )
+    assert card["intrinsics"]["mean"][0] == [1000.0, 0.0, 0.0]
+
+
 def test_card_of_a_run_takes_in_evaluations_of_the_same_step(toy, tmp_path):
     for split, step in (("test", 200), ("validation", 100)):
         folder = tmp_path / "evaluation" / split
@@ -41,10 +49,11 @@ def test_card_of_a_run_takes_in_evaluations_of_the_same_step(toy, tmp_path):
         }
         (folder / "results.json").write_text(json.dumps(content))
     settings = {"method": "toy", "data": ["deepmimic:1.0.0"], "skeleton": {}}
-    run = run_folder.Run(toy, 200, settings, str(tmp_path))
+    run = run_folder.Run(toy, 200, settings, str(tmp_path), averaged=True)
     assert model_card.describe_run(run) == {
         "training": {
             "step": 200,
+            "weights": "averaged",
             "method": "toy",
             "data": ["deepmimic:1.0.0"],
         },

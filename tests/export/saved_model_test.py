@@ -39,6 +39,19 @@ def test_export_equals_serve(toy, tmp_path, batch):
         np.testing.assert_allclose(answers[name], value, atol=1e-6)
 
 
+def test_both_signatures_of_a_calibrated_method_are_exported(
+    calibrated_toy, tmp_path
+):
+    path = saved_model.export(calibrated_toy, tmp_path)
+    loaded = tf.saved_model.load(str(path)).signatures
+    for signature in signatures.for_method(calibrated_toy):
+        inputs = signature.examples(4)
+        inputs = {name: tf.constant(value) for name, value in inputs.items()}
+        answers = loaded[signature.name](**inputs)
+        for name, value in calibrated_toy.serve(**inputs).items():
+            np.testing.assert_allclose(answers[name], value, atol=1e-6)
+
+
 def test_bad_rows_are_zeros_and_leave_their_neighbours_alone(toy, tmp_path):
     loaded = tf.saved_model.load(str(saved_model.export(toy, tmp_path)))
     inputs = signatures.serving_default(toy).examples(6)

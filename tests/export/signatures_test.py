@@ -30,6 +30,26 @@ def test_golden_table(served):
     assert "pixels" in table["inputs"]["keypoints_2d"]["meaning"]
 
 
+def test_calibrated_methods_take_intrinsics_besides(calibrated_toy):
+    default, calibrated = signatures.for_method(calibrated_toy)
+    assert (default.name, calibrated.name) == ("serving_default", "calibrated")
+    assert "intrinsics" not in default.inputs
+    rows = calibrated.table()["inputs"]
+    assert list(rows) == ["keypoints_2d", "scores", "intrinsics"]
+    assert rows["intrinsics"]["shape"] == [-1, 3, 3]
+    assert calibrated.outputs == default.outputs
+
+    inputs = calibrated.examples(8)
+    assert not inputs["intrinsics"][5].any()
+    inputs["intrinsics"][:, 0, 0] = 2000.0
+    intrinsics = inputs.pop("intrinsics")
+    one = default.endpoint(_tensors(inputs))
+    two = calibrated.endpoint(_tensors(inputs | {"intrinsics": intrinsics}))
+    np.testing.assert_allclose(two["joints_3d"], 2.0 * one["joints_3d"])
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        calibrated.endpoint(_tensors(inputs | {"intrinsics": intrinsics[:1]}))
+
+
 def test_examples_hold_a_missing_joint_and_a_row_that_cannot_be_lifted(served):
     inputs = served.examples(8)
     assert inputs["scores"][3, -1] == 0.0

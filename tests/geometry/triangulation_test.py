@@ -164,3 +164,75 @@ def test_refusals():
         triangulation.triangulate(pixels, scores[:, :3], projection)
     with pytest.raises(ValueError, match=r"fixed number of views, at least 2"):
         triangulation.triangulate(pixels[:1], scores[:1], projection[:1])
+
+
+def rays(points, seed=0, views=4):
+    """A point on each ray, its direction and weights, by random cameras."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(views, 1, 3)) * 5.0
+    directions = points - centres
+    along = random.uniform(0.5, 1.5, (views, len(points), 1))
+    return (
+        (centres + along * directions).astype(np.float32),
+        directions.astype(np.float32),
+        random.uniform(0.1, 1.0, (views, len(points))).astype(np.float32),
+    )
+
+
+def test_nearest_to_rays_by_hand():
+    # Along x at height 0 and along y at height 2: midway, unless one counts
+    # three times as much.
+    points = np.float32([[[5, 1, 0]], [[3, -7, 2]]])
+    directions = np.float32([[[2, 0, 0]], [[0, -1, 0]]])
+    for weights, height in (([1, 1], 1.0), ([3, 1], 0.5)):
+        point, valid = triangulation.nearest_to_rays(
+            points, directions, np.float32(weights)[:, None]
+        )
+        assert valid.numpy().all()
+        np.testing.assert_allclose(point, [[3, 1, height]], atol=1e-6)
+
+
+def test_rays_through_a_point_meet_there_when_compiled():
+    points = np.random.default_rng(1).normal(size=(17, 3))
+    compiled = tf.function(triangulation.nearest_to_rays, jit_compile=True)
+    found, valid = compiled(*rays(points))
+    assert valid.numpy().all()
+    np.testing.assert_allclose(found, points, atol=1e-4)
+
+
+def test_noisy_rays_agree_with_least_squares():
+    points, directions, weights = rays(np.zeros((5, 3)))
+    points += np.random.default_rng(2).normal(size=points.shape) * 0.1
+    found, _ = triangulation.nearest_to_rays(points, directions, weights)
+    for j in range(5):
+        left, right = np.zeros((3, 3)), np.zeros(3)
+        for v in range(4):
+            d = directions[v, j] / np.linalg.norm(directions[v, j])
+            across = weights[v, j] * (np.eye(3) - np.outer(d, d))
+            left += across
+            right += across @ points[v, j]
+        expected = np.linalg.solve(left, right)
+        np.testing.assert_allclose(found[j], expected, atol=1e-5)
+
+
+def test_one_ray_or_parallel_ones_meet_nowhere():
+    points, directions, weights = rays(np.ones((3, 3)), views=3)
+    weights[1:, 0] = 0.0  # one ray
+    weights[:, 1] = 0.0  # none
+    directions[:, 2] = [1.0, 2.0, 3.0]  # parallel
+    variable = tf.Variable(points)
+    with tf.GradientTape() as tape:
+        found, valid = triangulation.nearest_to_rays(
+            variable, directions, weights
+        )
+    assert not valid.numpy().any()
+    np.testing.assert_array_equal(found, np.zeros((3, 3)))
+    assert np.isfinite(tape.gradient(found, variable)).all()
+
+
+def test_rays_of_another_shape_are_refused():
+    points, directions, weights = rays(np.ones((3, 3)))
+    with pytest.raises(ValueError, match="`directions` must have shape"):
+        triangulation.nearest_to_rays(points, directions[:2], weights)
+    with pytest.raises(ValueError, match="`weights` must have shape"):
+        triangulation.nearest_to_rays(points, directions, weights[:, :2])

@@ -82,3 +82,16 @@ def test_output_is_float32_under_a_mixed_policy():
         keras.config.set_dtype_policy("float32")
     assert network(tf.zeros([3, 6])).dtype == tf.float32
     assert network.hidden[0].compute_dtype == "bfloat16"
+
+
+def test_layer_norm_keeps_examples_apart():
+    network = make(width=8, layer_norm=True)
+    features = tf.random.stateless_normal([4, 6], seed=[1, 2])
+    together = network(features, training=True)
+    np.testing.assert_allclose(
+        together[1:2], network(features[1:2], training=True), atol=1e-6
+    )
+    hidden = network.norms[0](network.hidden[0](features)).numpy()
+    np.testing.assert_allclose(hidden.mean(axis=-1), 0.0, atol=1e-5)
+    np.testing.assert_allclose(hidden.std(axis=-1), 1.0, atol=1e-2)
+    assert not network.non_trainable_variables

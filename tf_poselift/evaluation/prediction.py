@@ -23,9 +23,10 @@ class Lifter(Protocol):
 
     skeleton: skeletons.Skeleton
     metric: bool
+    calibrated: bool  # whether `serve` also takes intrinsics [B, 3, 3]
 
     def serve(
-        self, keypoints_2d: tf.Tensor, scores: tf.Tensor
+        self, keypoints_2d: tf.Tensor, scores: tf.Tensor, *intrinsics: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """[B, J, 2] pixels and [B, J] to the served outputs."""
 
@@ -34,6 +35,7 @@ class DepthZero:
     """The floor that any method must beat: depth 0 for every joint."""
 
     metric = False
+    calibrated = False
 
     def __init__(self, skeleton: skeletons.Skeleton):
         self.skeleton = skeleton
@@ -83,6 +85,8 @@ def predict(
 ) -> Predictions:
     """Lifts every frame that is to be evaluated, in every view.
 
+    A calibrated method gets the intrinsics of the view, if the table has them.
+
     Args:
       method: lifts [B, J, 2] pixels.
       table: the prepared split.
@@ -97,12 +101,20 @@ def predict(
     _check_skeletons(method.skeleton, table)
     rows, views = _evaluated(table, views)
     joints = method.skeleton.num_joints
+    # What `serve` takes: an array and the indices of the poses in it.
+    taken = [
+        (table.keypoints_2d, (rows, views)),
+        (table.scores, (rows, views)),
+    ]
+    if method.calibrated and table.cameras is not None:
+        clips = table.clip_of_row[rows]
+        taken.append((table.cameras[schema.INTRINSICS], (clips, views)))
     # The open batch axis spares a second trace for the last, smaller batch.
     serve = tf.function(
         method.serve,
         input_signature=[
-            tf.TensorSpec([None, joints, 2], tf.float32),
-            tf.TensorSpec([None, joints], tf.float32),
+            tf.TensorSpec([None, *array.shape[2:]], tf.float32)
+            for array, _ in taken
         ],
     )
     lifted = np.zeros((len(rows), joints, 3), np.float32)
@@ -112,8 +124,9 @@ def predict(
         starts, desc="lifting", unit="batch", disable=not progress
     ):
         part = slice(start, start + batch_size)
-        at = rows[part], views[part]
-        outputs = serve(table.keypoints_2d[at], table.scores[at])
+        outputs = serve(
+            *(array[first[part], view[part]] for array, (first, view) in taken)
+        )
         lifted[part] = outputs[schema.JOINTS_3D]
         valid[part] = outputs["valid"]
         if method.metric:

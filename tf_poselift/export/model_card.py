@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import tf_poselift
@@ -18,18 +19,33 @@ FILE = "model_card.json"
 
 # What `trainers/evaluate.py` leaves in a run folder, and what the card takes.
 _RESULTS = "evaluation/*/results.json"
-_RESULTS_ENTRIES = ("dataset", "split", "poses", "overall", "commit")
+_RESULTS_ENTRIES = (
+    "dataset",
+    "split",
+    "noise",
+    "poses",
+    "weights",
+    "overall",
+    "commit",
+)
 
 
 def describe_method(method) -> dict[str, Any]:
     """Returns what a method (`methods.base.PoseLifter`) says of itself."""
     module = sys.modules[type(method).__module__]
-    return {
+    card = {
         "method": module.__name__.rpartition(".")[2],
         "about": inspect.getdoc(module) or "",
         "numbers_from_3d": list(method.prior_card),
         "skeleton": method.skeleton.to_dict(),
     }
+    if method.calibrated:
+        card["intrinsics"] = {
+            "calibrated": "those of the request",
+            "serving_default": "the mean of the training cameras",
+            "mean": np.asarray(method.statistics["intrinsics"]).tolist(),
+        }
+    return card
 
 
 def describe_run(run: run_folder.Run) -> dict[str, Any]:
@@ -41,10 +57,16 @@ def describe_run(run: run_folder.Run) -> dict[str, Any]:
     for path in sorted(pathlib.Path(run.workdir).glob(_RESULTS)):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("step") == run.step:
-            results.append({key: content[key] for key in _RESULTS_ENTRIES})
+            results.append(
+                {k: v for k, v in content.items() if k in _RESULTS_ENTRIES}
+            )
     # The skeleton is an entry of the card itself.
     settings = {k: v for k, v in run.settings.items() if k != "skeleton"}
-    return {"training": {"step": run.step} | settings, "results": results}
+    weights = "averaged" if run.averaged else "last"
+    return {
+        "training": {"step": run.step, "weights": weights} | settings,
+        "results": results,
+    }
 
 
 def describe_signatures(

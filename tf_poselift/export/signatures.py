@@ -10,6 +10,10 @@ A served model answers by names, in pixels, whatever it was trained with:
 | `scale` | [-1] float32 | mm per unit of `joints_3d`; 0 = unknown |
 | `valid` | [-1] bool | false: the row's other outputs are zeros |
 
+A method that makes use of the camera has a second signature, `calibrated`,
+which takes `intrinsics` [-1, 3, 3] float32 besides; `serving_default` lifts
+with the mean of the training cameras.
+
 A server does not compare a request's shapes with the signature: a [J, 2] array
 would be broadcast and answered. The endpoint checks shapes itself, inside the
 graph. It never checks values: under batching one bad row would fail its
@@ -28,6 +32,10 @@ MEANING = {
         "confidence in [0, 1]; 0: the joint is missing; any score above 0 "
         "counts in full, so set what you do not trust to 0, as in training"
     ),
+    "intrinsics": (
+        "of the camera that saw the row, pixels: "
+        "[[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]"
+    ),
     "joints_3d": (
         "root-relative, camera axes (x right, y down, z forward); the mean "
         "distance of the visible non-root joints from the root is 1"
@@ -35,8 +43,8 @@ MEANING = {
     "scale": "mm per unit of joints_3d; 0: unknown",
     "valid": (
         "false: the input row cannot be lifted (a seen joint or a score that "
-        "is not finite, an unseen root, too few seen joints), its outputs are "
-        "zeros"
+        "is not finite, an unseen root, too few seen joints, a focal length "
+        "that is not positive), its outputs are zeros"
     ),
 }
 
@@ -107,6 +115,8 @@ class Signature:
 
 def for_method(method) -> tuple[Signature, ...]:
     """Returns the signatures that a method (`methods.base.PoseLifter`) has."""
+    if method.calibrated:
+        return serving_default(method), calibrated(method)
     return (serving_default(method),)
 
 
@@ -120,6 +130,20 @@ def serving_default(method) -> Signature:
         | {"valid": tf.TensorSpec([None], tf.bool, name="valid")},
         function=method.serve,
         examples=lambda batch: _example_keypoints(batch, joints),
+    )
+
+
+def calibrated(method) -> Signature:
+    """`serving_default` with the intrinsics of every row's camera."""
+    default = serving_default(method)
+    return dataclasses.replace(
+        default,
+        name="calibrated",
+        inputs=default.inputs | _specs(intrinsics=[3, 3]),
+        function=method.serve,
+        examples=lambda batch: (
+            default.examples(batch) | {"intrinsics": _example_intrinsics(batch)}
+        ),
     )
 
 
@@ -139,3 +163,13 @@ def _example_keypoints(batch: int, joints: int) -> dict[str, np.ndarray]:
     scores[3::4, -1] = 0.0
     keypoints_2d[7::8, 1, 0] = np.nan
     return {"keypoints_2d": keypoints_2d.astype(np.float32), "scores": scores}
+
+
+def _example_intrinsics(batch: int) -> np.ndarray:
+    """Random cameras; in every eighth row there is none."""
+    rng = np.random.default_rng(batch)
+    intrinsics = np.tile(np.eye(3, dtype=np.float32), (batch, 1, 1))
+    intrinsics[:, [0, 1], [0, 1]] = rng.uniform(500.0, 2000.0, [batch, 2])
+    intrinsics[:, :2, 2] = 500.0
+    intrinsics[5::8] = 0.0
+    return intrinsics

@@ -3,7 +3,8 @@
 Martinez et al. 2017, "A simple yet effective baseline for 3d human pose
 estimation", Fig. 2: a first dense layer to `width` units, residual blocks of
 two dense layers, a last dense layer. Kudo 2018, Sec. 3.2, uses the same
-without batch norm and dropout.
+without batch norm and dropout. `ResidualLayers` are the hidden layers alone,
+for networks that branch.
 """
 
 from collections.abc import Callable
@@ -13,15 +14,17 @@ import keras
 import tensorflow as tf
 
 
-class ResidualNetwork(keras.Model):
-    """Maps [B, F] features to [B, outputs] float32.
+class ResidualLayers(keras.Model):
+    """Maps [B, F] features to [B, width] hidden features.
 
     Args:
-      outputs: number of outputs.
       width: units of each hidden layer.
       blocks: residual blocks of two dense layers each.
+      stem: whether a dense layer to `width` units comes first; without it the
+        features are [B, width] already.
       negative_slope: slope of the (leaky) ReLU below zero; 0 is a ReLU.
       batch_norm: normalises after every hidden dense layer.
+      layer_norm: normalises there within each example instead.
       dropout: share of hidden units dropped after every hidden layer.
       skip: "after" adds a block's input to its output (Martinez); "before"
         adds it to the block's last dense layer, ahead of the activation
@@ -34,12 +37,13 @@ class ResidualNetwork(keras.Model):
 
     def __init__(
         self,
-        outputs: int,
         *,
         width: int,
         blocks: int,
+        stem: bool = True,
         negative_slope: float = 0.0,
         batch_norm: bool = False,
+        layer_norm: bool = False,
         dropout: float = 0.0,
         skip: Literal["before", "after"] = "after",
         initializer: Callable[..., keras.initializers.Initializer],
@@ -54,6 +58,7 @@ class ResidualNetwork(keras.Model):
                 f"{width}, {blocks}."
             )
         constraint = max_norm and keras.constraints.MaxNorm(max_norm)
+        self.stem = stem
         self.skip = skip
         self.negative_slope = negative_slope
         self.hidden = [
@@ -62,33 +67,29 @@ class ResidualNetwork(keras.Model):
                 kernel_initializer=initializer(seed=seed + i),
                 kernel_constraint=constraint,
             )
-            for i in range(1 + 2 * blocks)
+            for i in range(stem + 2 * blocks)
         ]
         self.norms = [
             keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
-            for _ in self.hidden
             if batch_norm
+            else keras.layers.LayerNormalization(epsilon=1e-5)
+            for _ in self.hidden
+            if batch_norm or layer_norm
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, seed=seed + i)
             for i in range(len(self.hidden) if dropout else 0)
         ]
-        self.last = keras.layers.Dense(
-            outputs,
-            kernel_initializer=initializer(seed=seed + 1 + 2 * blocks),
-            kernel_constraint=constraint,
-            dtype="float32",
-        )
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = self._hidden(0, features, training)
-        for first in range(1, len(self.hidden), 2):
+        x = self._hidden(0, features, training) if self.stem else features
+        for first in range(int(self.stem), len(self.hidden), 2):
             y = self._hidden(first, x, training)
             if self.skip == "before":
                 x = self._hidden(first + 1, y, training, plus=x)
             else:
                 x = x + self._hidden(first + 1, y, training)
-        return self.last(tf.cast(x, tf.float32))
+        return x
 
     def _hidden(self, i, x, training, plus=0.0):
         x = self.hidden[i](x)
@@ -96,3 +97,38 @@ class ResidualNetwork(keras.Model):
             x = self.norms[i](x, training=training)
         x = keras.ops.leaky_relu(x + plus, self.negative_slope)
         return self.dropouts[i](x, training=training) if self.dropouts else x
+
+
+class ResidualNetwork(ResidualLayers):
+    """Maps [B, F] features to [B, outputs] float32.
+
+    Args:
+      outputs: number of outputs.
+      initializer: as in `ResidualLayers`; of the last layer, too.
+      seed: of the first layer.
+      max_norm: bound on the norm of a unit's weights, or None.
+      **kwargs: what else `ResidualLayers` takes.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        initializer: Callable[..., keras.initializers.Initializer],
+        seed: int,
+        max_norm: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(
+            initializer=initializer, seed=seed, max_norm=max_norm, **kwargs
+        )
+        self.last = keras.layers.Dense(
+            outputs,
+            kernel_initializer=initializer(seed=seed + len(self.hidden)),
+            kernel_constraint=max_norm and keras.constraints.MaxNorm(max_norm),
+            dtype="float32",
+        )
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = super().call(features, training)
+        return self.last(tf.cast(x, tf.float32))
