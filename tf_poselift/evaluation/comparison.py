@@ -30,6 +30,7 @@ from tf_poselift.data import tables
 from tf_poselift.evaluation import comparison_report
 from tf_poselift.evaluation import experiments
 from tf_poselift.evaluation import prediction
+from tf_poselift.evaluation import scale_track
 from tf_poselift.evaluation import scores
 from tf_poselift.training import checkpoints
 from tf_poselift.training import run_folder
@@ -275,11 +276,18 @@ def _points(
 
 def _point(method, step: int, weights: str, table) -> dict[str, Any]:
     scored = scores.score(prediction.predict(method, table), table)
+    metrics = scored.overall
+    if hasattr(method, "reference_scale"):
+        # What is served has lost Yu's unit, and no true scale comes with it.
+        measured = scale_track.measure(method, table).overall
+        metrics |= {
+            name: measured[name] for name in ("pa_mpjpe", "mpjpe_headroot_unit")
+        }
     return {
         "step": step,
         "weights": weights,
         "poses": len(scored.positions),
-        "metrics": scored.overall,
+        "metrics": metrics,
     }
 
 
