@@ -1,10 +1,12 @@
 """Set-up of all tests, and a prepared data set for those that need one."""
 
 import dataclasses
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
@@ -16,6 +18,14 @@ from tf_poselift.training import strategies  # noqa: E402
 # So that two replicas can be tried, on a machine with one GPU, too.
 tf.config.set_visible_devices([], "GPU")
 strategies.use_virtual_devices(2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release_memory():
+    """Lets go of the models and graphs that TensorFlow keeps of a module."""
+    yield
+    keras.utils.clear_session()
+    gc.collect()
 
 
 @dataclasses.dataclass(frozen=True)

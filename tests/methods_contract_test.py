@@ -1,7 +1,9 @@
 """What every method must do; a new file in `methods/` is found by itself."""
 
 import dataclasses
+import gc
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,15 +23,20 @@ BATCH = 16
 every_method = pytest.mark.parametrize("name", methods.names())
 
 
+@pytest.fixture(autouse=True)
+def release_memory_of_each_test():
+    yield
+    keras.utils.clear_session()
+    gc.collect()
+
+
 def table_for(skeleton_name: str = "human36m_17"):
     return synthetic.table(
         skeletons.load(skeleton_name), clips=3, frames=20, views=4, seed=1
     )
 
 
-def make(
-    name: str, table=None, strategy=None, overrides=(), jit_compile=False
-):
+def make(name: str, table=None, strategy=None, overrides=(), jit_compile=False):
     """A small method of its own settings and a sampler of its batches.
 
     Compiling takes most of a test's time; two of them do.

@@ -61,3 +61,15 @@ def test_accuracy_counts_each_side_half():
     np.testing.assert_array_equal(
         adversarial.accuracy(real, fake), [1.0, 0.5, 0.5, 0.0]
     )
+
+
+def test_flipped_labels_exchange_the_two_poses():
+    # -2 log(3/4) where the discriminator is right, -2 log(1/4) where the
+    # labels say that it is wrong.
+    logit = tf.constant([[math.log(3.0)]] * 2)
+    loss = adversarial.discriminator_loss(
+        logit, -logit, flipped=tf.constant([False, True])
+    )
+    np.testing.assert_allclose(
+        loss, [-2 * math.log(0.75), -2 * math.log(0.25)], rtol=1e-6
+    )

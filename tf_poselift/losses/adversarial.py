@@ -4,20 +4,32 @@ import tensorflow as tf
 
 
 def discriminator_loss(
-    real_logits: tf.Tensor, fake_logits: tf.Tensor
+    real_logits: tf.Tensor,
+    fake_logits: tf.Tensor,
+    *,
+    flipped: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns -log D(real) - log(1 - D(fake)), D = sigmoid(logit).
 
-    Kudo 2018, Eq. 2, which the discriminator maximises.
+    Kudo 2018, Eq. 2, and TIPSy-GAN 2022, Eq. 5, which the discriminator
+    maximises.
 
     Args:
       real_logits: [B, 1], on observed poses.
       fake_logits: [B, 1], on rotated and projected predictions.
+      flipped: [B] bool; where true, the two labels are exchanged (label
+        flipping, TIPSy-GAN 2022, Sec. 3.6).
 
     Returns:
       [B].
     """
-    return (tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits))[..., 0]
+    real, fake = real_logits[..., 0], fake_logits[..., 0]
+    if flipped is not None:
+        real, fake = (
+            tf.where(flipped, fake, real),
+            tf.where(flipped, real, fake),
+        )
+    return tf.nn.softplus(-real) + tf.nn.softplus(fake)
 
 
 def non_saturating_loss(fake_logits: tf.Tensor) -> tf.Tensor:
