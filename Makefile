@@ -33,7 +33,7 @@ quickstart: $(READY)
 	@$(BIN)/python trainers/quickstart.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" --durations=15
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal --durations=15
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --durations=15

@@ -45,6 +45,7 @@ setuptools.setup(
             "dill>=0.4,<1",
             "importlib_resources>=7,<8",
             "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",
         ],
     },

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from tf_poselift.geometry import rotations
 from tf_poselift.geometry import unit_camera
 
 
@@ -30,7 +31,7 @@ def test_view_turns_about_the_vertical_and_then_tilts():
     # A quarter turn about y takes z to x; half of one about x, y to z.
     quarter = tf.constant([math.pi / 2, 0.0, math.pi / 2])
     tilt = tf.constant([0.0, math.pi / 2, math.pi / 2])
-    rotation = unit_camera.view(quarter, tilt)
+    rotation = rotations.of_view(quarter, tilt)
     moved = unit_camera.turn(
         tf.constant([[[0.0, 2.0, 1.0]]] * 3),
         tf.zeros([3, 1, 3]),
@@ -46,7 +47,7 @@ def test_turn_puts_the_root_in_front_and_turn_back_undoes_it():
     rng = np.random.default_rng(1)
     joints = tf.constant(rng.normal(size=(2, 3, 5, 3)), tf.float32)
     root = joints[..., :1, :]
-    rotation = unit_camera.view(
+    rotation = rotations.of_view(
         tf.constant([1.0, -2.0]), tf.constant([0.2, -0.3])
     )[:, tf.newaxis]
     turned = unit_camera.turn(joints, root, rotation, distance=10.0)

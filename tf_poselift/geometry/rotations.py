@@ -43,6 +43,19 @@ def about_z(angle: tf.Tensor) -> tf.Tensor:
     return _about(2, angle)
 
 
+def of_view(azimuth: tf.Tensor, elevation: tf.Tensor) -> tf.Tensor:
+    """Returns rotations [..., 3, 3]: by azimuth about y, then about x.
+
+    Args:
+      azimuth: [...] radians.
+      elevation: [...] radians.
+    """
+    # `rotate` turns rows, and these are the columns of the first rotation. Not
+    # a matrix product: see `rotate`.
+    columns = tf.linalg.matrix_transpose(about_y(azimuth))
+    return tf.linalg.matrix_transpose(rotate(columns, about_x(elevation)))
+
+
 def _about(axis: int, angle: tf.Tensor) -> tf.Tensor:
     angle = tf.convert_to_tensor(angle)
     euler = [tf.zeros_like(angle)] * 3

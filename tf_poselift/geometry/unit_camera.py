@@ -36,15 +36,6 @@ def project(joints: tf.Tensor) -> tf.Tensor:
     return joints[..., :2] / tf.maximum(joints[..., 2:], _MIN_DEPTH)
 
 
-def view(azimuth: tf.Tensor, elevation: tf.Tensor) -> tf.Tensor:
-    """Returns rotations [..., 3, 3]: by azimuth about y, then about x."""
-    # Rows of a transpose are columns. Not a matrix product: GPUs round its
-    # factors (TF32), and `turn_back` takes the transpose for the inverse.
-    columns = tf.linalg.matrix_transpose(rotations.about_y(azimuth))
-    columns = rotations.rotate(columns, rotations.about_x(elevation))
-    return tf.linalg.matrix_transpose(columns)
-
-
 def turn(
     joints: tf.Tensor, root: tf.Tensor, rotation: tf.Tensor, *, distance: float
 ) -> tf.Tensor:

@@ -86,19 +86,3 @@ def continuous(lift: Lift, points: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     moved = tf.stack([depth * mask, tf.zeros_like(depth)], axis=-1)
     product = outer.gradient(gradient, weights, output_gradients=moved)
     return points[..., :1] + product[..., tf.newaxis]
-
-
-def view_rotation(azimuth: tf.Tensor, elevation: tf.Tensor) -> tf.Tensor:
-    """Returns the rotations by `azimuth` about y, then `elevation` about x.
-
-    Args:
-      azimuth: [B] radians.
-      elevation: [B] radians.
-
-    Returns:
-      [B, 3, 3].
-    """
-    # `rotate` turns rows, and these are the columns of the first rotation.
-    columns = tf.linalg.matrix_transpose(rotations.about_y(azimuth))
-    turned = rotations.rotate(columns, rotations.about_x(elevation))
-    return tf.linalg.matrix_transpose(turned)

@@ -72,7 +72,7 @@ class PoseLifter(keras.Model):
         split, or None.
       teacher: a trained lifter of the same skeleton to learn from, or None.
       seed: of initial weights and of every random draw.
-      jit_compile: compiles forward and backward pass with XLA.
+      jit_compile: compiles forward and backward pass and updates with XLA.
     """
 
     # Whether `call` returns millimetres; else its unit is the method's own.
@@ -109,8 +109,11 @@ class PoseLifter(keras.Model):
         self._compiled_gradients = tf.function(
             self.traceable_gradients, jit_compile=jit_compile
         )
+        self._jit_compile = jit_compile
         self._compiled_apply = {}
-        self._compiled_average = tf.function(self._average, jit_compile=True)
+        self._compiled_average = tf.function(
+            self._average, jit_compile=jit_compile
+        )
         super().compile(optimizer=None, jit_compile=False)
 
     # What a method defines.
@@ -159,7 +162,8 @@ class PoseLifter(keras.Model):
         self.networks[name] = network
         self.optimizers[name] = optimizer
         self._compiled_apply[name] = tf.function(
-            lambda *gradients: self._apply(name, gradients), jit_compile=True
+            lambda *gradients: self._apply(name, gradients),
+            jit_compile=self._jit_compile,
         )
         decay = getattr(self.config, "average_decay", 0.0)
         if decay and name in self.served:

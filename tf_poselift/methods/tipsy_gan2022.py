@@ -9,7 +9,7 @@ discriminator of whole poses. `distill`: a third network learns their depths.
 | --- | --- |
 | Sec. 3, max-normalisation | `normalization.normalize_by_maximum` |
 | Eq. 1, parts and their generators; Fig. 4 | `parts_of`, `parts.lift` |
-| Sec. 3.2, random view | `tipsy.view_rotation` |
+| Sec. 3.2, random view | `rotations.of_view` |
 | Sec. 3.2, reprojection consistency | `tipsy.reprojection` |
 | Eq. 2-4, 90 degree consistency | `tipsy.quarter_turns` |
 | Eq. 5, Sec. 3.6, with flipped labels | `adversarial.discriminator_loss` |
@@ -261,7 +261,7 @@ class Method(base.PoseLifter):
     def _random_view(self, batch):
         """Rotations [B, 3, 3]; Sec. 3.2."""
         bounds = {"azimuth": math.pi, "elevation": self.config.max_elevation}
-        return tipsy.view_rotation(
+        return rotations.of_view(
             *(
                 self.uniform(batch, angle, minval=-bound, maxval=bound)
                 for angle, bound in bounds.items()

@@ -72,6 +72,7 @@ import tensorflow as tf
 from tf_poselift import normalization
 from tf_poselift import schema
 from tf_poselift import skeletons
+from tf_poselift.geometry import rotations
 from tf_poselift.geometry import unit_camera
 from tf_poselift.losses import least_squares
 from tf_poselift.losses import pose
@@ -403,7 +404,7 @@ class Method(base.PoseLifter):
         joints = self._scaled_lift(poses.points, scale, training=True)
         # Eq. 8: what another camera sees, lifted again and turned back.
         most = math.radians(config.elevation)
-        rotation = unit_camera.view(
+        rotation = rotations.of_view(
             self.uniform(batch, "azimuth", minval=-math.pi, maxval=math.pi),
             self.uniform(batch, "elevation", minval=-most, maxval=most),
         )
