@@ -294,11 +294,20 @@ def test_refusals():
 
 @pytest.mark.slow
 def test_learns_64_poses_by_heart():
-    """Lifting again agrees, and depths are better than none."""
+    """Lifting again agrees; with its 3D a pose is told apart from flat.
+
+    64 poses are too few for a discriminator to judge depths by.
+    """
     tf.config.run_functions_eagerly(False)
     table = make_table(clips=2, frames=16, views=2, seed=3)
     config = dataclasses.replace(
-        SMALL, width=128, batch_size=64, facing_weight=1.0, learning_rate=1e-3
+        SMALL,
+        width=128,
+        batch_size=64,
+        facing_weight=1.0,
+        learning_rate=1e-3,
+        labelled_share=1.0,
+        labelled_weight=100.0,
     )
     method = yu2021.Method(
         table.skeleton, config, statistics=yu2021.statistics(table, config)
@@ -315,4 +324,4 @@ def test_learns_64_poses_by_heart():
     lifted = scores.score(prediction.predict(method, table), table).overall
     flat = prediction.predict(prediction.DepthZero(table.skeleton), table)
     floor = scores.score(flat, table).overall
-    assert lifted["pa_mpjpe_reflect"] < floor["pa_mpjpe_reflect"]
+    assert lifted["pa_mpjpe"] < 0.7 * floor["pa_mpjpe"]
