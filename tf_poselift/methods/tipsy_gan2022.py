@@ -32,6 +32,8 @@ Where the paper is silent, inconsistent or misprinted ("ours"):
 - A flip exchanges the real and the fake label of an example.
 - Each of a step's five lifts is normalised by its own batch statistics; only
   those of the observed poses are kept for serving.
+- The discriminator has batch norm (Fig. 4) and sees real and fake poses in one
+  batch: apart, it wins at once, and poses stay worse than flat ones.
 - Eq. 15 is there to replace both consistencies. It is off.
 """
 
@@ -235,7 +237,7 @@ class Method(base.PoseLifter):
             for term, weight in self._consistency_weights().items()
         }
         # Eq. 5.
-        real_logits, fake_logits = self._judge(real.points), self._judge(fake)
+        real_logits, fake_logits = self._judge(real.points, fake)
         fooled = adversarial.non_saturating_loss(fake_logits)
         flipped = self.uniform(batch, "flip") < config.label_flip
         discrimination = adversarial.discriminator_loss(
@@ -296,11 +298,13 @@ class Method(base.PoseLifter):
                 watched["facing"] = facing
         return base.Objectives(losses, real.valid, watched)
 
-    def _judge(self, points):
-        """Logits [B, 1] of the discriminator, which sees the whole pose."""
+    def _judge(self, real, fake):
+        """Logits [B, 1] of the discriminator, which sees whole poses."""
         joints = [j for part in self._parts.values() for j in part]
-        features = parts.features(points, joints)
-        return self.networks["discriminator"](features, training=True)
+        # In one batch: normalised apart, they are told apart at once.
+        features = parts.features(tf.concat([real, fake], axis=0), joints)
+        logits = self.networks["discriminator"](features, training=True)
+        return tf.split(logits, 2)
 
 
 def _check_teacher(teacher, skeleton) -> None:
