@@ -69,7 +69,7 @@ def continuous(lift: Lift, points: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     The product of the Jacobian with the depths takes two backward passes: a
     gradient is linear in the weights of its outputs, and its derivative with
     respect to them is the product. `tf.autodiff.ForwardAccumulator` gives the
-    same, but XLA then compiles anew for every value of the weights.
+    same, but took minutes to compile under XLA.
 
     Args:
       lift: see the module; an example's depths must depend on it alone.
