@@ -40,8 +40,12 @@ setuptools.setup(
             "importlib_resources>=7,<8",
             "mlcroissant>=1.1,<2",
         ],
+        # Readers of the formats of Human3.6M (CDF) and ASPset-510 (C3D).
+        "formats": ["c3d>=0.6,<0.7", "cdflib>=1.3.16,<2"],
         "serving": ["grpcio>=1.85,<2", "tensorflow-serving-api>=2.21,<2.22"],
         "test": [
+            "c3d>=0.6,<0.7",
+            "cdflib>=1.3.16,<2",
             "dill>=0.4,<1",
             "importlib_resources>=7,<8",
             "pytest>=9,<10",

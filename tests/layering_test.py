@@ -14,7 +14,10 @@ BUILDERS = {path.name for path in (ROOT / "datasets").glob("*/")}
 
 # Who may import whom inside the package, lowest layer first. A unit is a
 # folder or a file of `tf_poselift`; it may always import itself.
-BASE = {"skeletons", "schema", "checks", "config", "randomness"}
+BASE = {
+    "skeletons", "schema", "checks", "config", "randomness",
+    "restricted_pickle",
+}  # fmt: skip
 GEOMETRY = BASE | {"geometry"}
 PARTS = {"normalization", "metrics", "networks", "losses"}
 METHODS = GEOMETRY | PARTS
@@ -26,7 +29,9 @@ MAY_IMPORT = {
     "geometry": BASE,
     **dict.fromkeys(PARTS | {"data"}, GEOMETRY),
     "methods": METHODS,
-    **dict.fromkeys(SIDES, {"skeletons", "checks", "geometry"}),
+    **dict.fromkeys(
+        SIDES, {"skeletons", "checks", "restricted_pickle", "geometry"}
+    ),
     **dict.fromkeys(TOPS, EVERYTHING),
     "": set(),
 }

@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
@@ -23,7 +24,10 @@ def changed(**entries):
 
 def test_names_are_the_files():
     assert skeletons.names() == [
-        "coco_17", "deepmimic_16", "human36m_16", "human36m_17"
+        "aspset_17", "body_25", "body_25b", "coco_17", "coco_18",
+        "deepmimic_16", "halpe_26", "human36m_16", "human36m_17",
+        "humaneva_15", "lsp_14", "mediapipe_33", "mpi_inf_3dhp_17", "mpii_16",
+        "smpl_24",
     ]  # fmt: skip
 
 
@@ -31,20 +35,82 @@ def test_names_are_the_files():
 def test_named_skeletons(name):
     skeleton = skeletons.load(name)
     assert skeleton.name == name
-    assert skeleton.num_joints == int(name.split("_")[1])
+    assert skeleton.num_joints == int(re.search(r"_(\d+)b?$", name)[1])
     assert len(skeleton.bones) == skeleton.num_joints - 1
     flip = np.array(skeleton.flip)
     np.testing.assert_array_equal(flip[flip], range(skeleton.num_joints))
-    assert len(skeleton.legs) == 6
     assert set(skeleton.torso) & set(skeleton.legs) == set()
     has_pelvis = "pelvis" in skeleton.joints
-    assert len(skeleton.torso) + 6 + has_pelvis == skeleton.num_joints
+    parts = len(skeleton.torso) + len(skeleton.legs) + has_pelvis
+    assert parts == skeleton.num_joints
     root = ["pelvis"] if has_pelvis else ["left_hip", "right_hip"]
     assert [skeleton.joints[j] for j in skeleton.root] == root
-    pairs = 6 if has_pelvis else 8
-    assert len(skeleton.pairs) == pairs
-    assert len(skeleton.symmetric_bones) == pairs
-    assert (skeleton.facing is None) == (name == "human36m_16")
+
+
+@pytest.mark.parametrize("name", skeletons.names())
+def test_left_and_right_by_their_names(name):
+    skeleton = skeletons.load(name)
+    joints = skeleton.joints
+    sides = {j for j in joints if j.startswith(("left_", "right_"))}
+    assert {joints[j] for pair in skeleton.pairs for j in pair} == sides
+    for left, right in skeleton.pairs:
+        assert joints[left].replace("left_", "right_") == joints[right]
+        assert joints[left].startswith("left_")
+    assert len(skeleton.symmetric_bones) == len(skeleton.pairs)
+    lower = ("hip", "knee", "ankle", "foot", "toe", "heel")
+    legs = {j for j in sides if any(word in j for word in lower)}
+    assert {joints[j] for j in skeleton.legs} == legs
+    faces = {"nose", "chin"} & set(joints)
+    assert (skeleton.facing is not None) == bool(faces)
+
+
+def test_maps_keep_the_sides_and_the_height():
+    """Left comes from the left, right from the right, the middle from both."""
+    count = 0
+    for source in map(skeletons.load, skeletons.names()):
+        for target in source.maps:
+            matrix = skeletons.mapping(source, skeletons.load(target))
+            count += 1
+            for joint, row in zip(
+                skeletons.load(target).joints, matrix, strict=True
+            ):
+                used = [source.joints[j] for j in np.flatnonzero(row)]
+                side = joint.split("_")[0]
+                if side in ("left", "right"):
+                    assert all(name.startswith(f"{side}_") for name in used)
+                lefts = sum(
+                    w
+                    for w, n in zip(row[row != 0], used, strict=True)
+                    if "left_" in n
+                )
+                rights = sum(
+                    w
+                    for w, n in zip(row[row != 0], used, strict=True)
+                    if "right_" in n
+                )
+                if side not in ("left", "right"):
+                    assert lefts == pytest.approx(rights), (source.name, joint)
+    assert count >= 30
+
+
+@pytest.mark.parametrize(
+    "name", ["mpii_16", "mpi_inf_3dhp_17", "aspset_17", "humaneva_15", "lsp_14"]
+)
+def test_a_map_there_and_back_keeps_the_joints(name):
+    there = skeletons.mapping(HUMAN, skeletons.load(name))
+    back = skeletons.mapping(skeletons.load(name), HUMAN)
+    limbs = [j for j, n in enumerate(HUMAN.joints) if "_" in n]
+    round_trip = (back @ there)[limbs]
+    np.testing.assert_allclose(round_trip, np.eye(17)[limbs], atol=1e-6)
+    top = HUMAN.joints.index("head")
+    np.testing.assert_allclose((back @ there)[top], np.eye(17)[top])
+
+
+@pytest.mark.parametrize("name", ["mpi_inf_3dhp_17", "aspset_17"])
+def test_the_seventeen_joints_come_back_whole(name):
+    there = skeletons.mapping(HUMAN, skeletons.load(name))
+    back = skeletons.mapping(skeletons.load(name), HUMAN)
+    np.testing.assert_array_equal(back @ there, np.eye(17))
 
 
 def test_human36m_17_is_in_the_order_of_the_papers():
@@ -140,7 +206,7 @@ def test_a_file_of_the_user(tmp_path):
 
 def test_unknown_names_and_files(tmp_path):
     with pytest.raises(
-        ValueError, match="Unknown skeleton `smpl`. Known: coco"
+        ValueError, match="Unknown skeleton `smpl`. Known: aspset"
     ):
         skeletons.load("smpl")
     with pytest.raises(FileNotFoundError, match="No skeleton file at /no.yaml"):
