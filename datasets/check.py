@@ -11,16 +11,11 @@ import pathlib
 import sys
 import textwrap
 
-import build  # the script beside this one
+import build  # the script beside this one, and its flags
 from absl import app
 from absl import flags
 
-_DATASET = flags.DEFINE_list(
-    "dataset", None, "NAME, several by comma.", required=True
-)
-_MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", None, "Raw files; default: NAME in TF_POSELIFT_DATA."
-)
+FLAGS = flags.FLAGS  # `dataset` and `manual_dir` of build.py
 
 
 def check(name: str, manual_dir: str | None) -> bool:
@@ -40,7 +35,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     try:
-        whole = [check(name, _MANUAL_DIR.value) for name in _DATASET.value]
+        whole = [check(name, FLAGS.manual_dir) for name in FLAGS.dataset]
     except build.ERRORS as error:
         sys.exit(f"error: {error}")
     sys.exit(not all(whole))
