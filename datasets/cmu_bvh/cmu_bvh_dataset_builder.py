@@ -11,6 +11,7 @@ from tf_poselift.data import bvh
 from tf_poselift.data import joint_maps
 from tf_poselift.data import kinematics
 from tf_poselift.data import mocap_clips
+from tf_poselift.data import raw_files
 from tf_poselift.data import records
 
 TREE = "<collection>/*.bvh and splits.yaml"
@@ -44,19 +45,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        folder = _raw_folder(dl_manager)
+        folder = raw_files.manual_folder(dl_manager)
+        check(folder).require(folder, self.MANUAL_DOWNLOAD_INSTRUCTIONS)
         split_of = _read_splits(folder / "splits.yaml")
         clips = {
             f"{collection}_{path.stem}": path
             for collection in split_of
             for path in (folder / collection).glob("*.bvh")
         }
-        empty = set(split_of) - {path.parent.name for path in clips.values()}
-        if empty:
-            raise FileNotFoundError(
-                f"{folder} must hold {TREE}; splits.yaml names "
-                f"{', '.join(sorted(empty))}, where no .bvh file is."
-            )
         named = {
             split: [c for c in clips if split_of[clips[c].parent.name] == split]
             for split in SPLITS
@@ -98,17 +94,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
 
 
-def _raw_folder(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
-    try:
-        folder = dl_manager.manual_dir
-    except AssertionError as error:  # TFDS: not there, or empty
-        raise FileNotFoundError(str(error)) from error
-    if not (folder / "splits.yaml").exists():
-        raise FileNotFoundError(
-            f"{folder} must hold {TREE}; splits.yaml is not there. "
-            f"{Builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-        )
-    return folder
+def check(folder: pathlib.Path | None) -> raw_files.Findings:
+    """Looks for splits.yaml and for the motions of what it names."""
+    if folder is None or not (folder / "splits.yaml").exists():
+        return raw_files.Findings(missing=("splits.yaml, which you write",))
+    split_of = _read_splits(folder / "splits.yaml")
+    counts = {
+        collection: len(list((folder / collection).glob("*.bvh")))
+        for collection in split_of
+    }
+    return raw_files.Findings(
+        found=tuple(
+            f"{collection}, for {split_of[collection]}: {count} motions"
+            for collection, count in counts.items()
+            if count
+        ),
+        missing=tuple(
+            f"{collection}/*.bvh, which splits.yaml names"
+            for collection, count in counts.items()
+            if not count
+        ),
+    )
 
 
 def _read_splits(path: pathlib.Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from cmu_mocap import asf_amc
 from tf_poselift.data import joint_maps
 from tf_poselift.data import kinematics
 from tf_poselift.data import mocap_clips
+from tf_poselift.data import raw_files
 from tf_poselift.data import records
 
 URL = "http://mocap.cs.cmu.edu/allasfamc.zip"
@@ -49,14 +50,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        folder = _raw_folder(dl_manager)
-        paths = folder.glob("all_asfamc/subjects/*/[0-9]*_[0-9]*.amc")
-        clips = {path.stem: path for path in paths}
-        if not clips:
-            raise FileNotFoundError(
-                f"{folder} must hold {TREE}; no .amc file is there. "
-                f"{self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-            )
+        folder = raw_files.manual_folder(dl_manager)
+        folder = folder or _downloaded(dl_manager)
+        check(folder).require(folder, self.MANUAL_DOWNLOAD_INSTRUCTIONS)
+        clips = _clips(folder)
         test = sorted(clip_id for clip_id in clips if _is_test(clip_id))
         train, validation = records.hold_out_every_eighth(set(clips) - {*test})
         splits = {"train": train, "validation": validation, "test": test}
@@ -76,8 +73,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             subject = clip_id.split("_")[0]
             path = clips[clip_id]
             asf = path.parent / f"{subject}.asf"
-            if not asf.exists():
-                raise FileNotFoundError(f"{path} needs its skeleton {asf}.")
             bones = read_asf(asf)
             missing = joint_map.missing(bones.names)
             if missing:
@@ -107,20 +102,35 @@ def _is_test(clip_id: str) -> bool:
     return int(clip_id.split("_")[0]) % 5 == TEST_REMAINDER
 
 
-def _raw_folder(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
-    """Returns the user's folder, or else downloads the archive.
+def _downloaded(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
+    """Returns the archive, unpacked; perhaps a user did it where TFDS looks."""
+    default = pathlib.Path(dl_manager.download_dir, "manual")
+    if (default / "all_asfamc").exists():
+        return default
+    return pathlib.Path(dl_manager.download_and_extract(URL))
 
-    Raises:
-      FileNotFoundError: a folder that the user named and that is not there.
-    """
-    default = dl_manager.download_dir / "manual"
-    try:
-        folder = dl_manager.manual_dir
-    except AssertionError as error:  # TFDS: not there, or empty
-        if str(default) not in str(error):
-            raise FileNotFoundError(str(error)) from error
-        folder = default
-    # The folder that TFDS falls back to holds other data sets' files too.
-    if folder != default or (folder / "all_asfamc").exists():
-        return folder
-    return dl_manager.download_and_extract(URL)
+
+def _clips(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    paths = folder.glob("all_asfamc/subjects/*/[0-9]*_[0-9]*.amc")
+    return {path.stem: path for path in paths}
+
+
+def check(folder: pathlib.Path | None) -> raw_files.Findings:
+    """Looks for motions and their skeletons; None: they are downloaded."""
+    if folder is None:
+        return raw_files.Findings(
+            notes=(f"will be downloaded from {URL} (1.1 GB)",)
+        )
+    clips = _clips(folder)
+    if not clips:
+        return raw_files.Findings(missing=(f"{TREE}, in {URL}",))
+    subjects = sorted({path.parent for path in clips.values()})
+    skeletons = [path / f"{path.name}.asf" for path in subjects]
+    return raw_files.Findings(
+        found=(f"{len(clips)} trials of {len(subjects)} subjects",),
+        missing=tuple(
+            f"{path.relative_to(folder)}, the skeleton of its trials, in {URL}"
+            for path in skeletons
+            if not path.is_file()
+        ),
+    )

@@ -1,12 +1,13 @@
 """DeepMimic's 15 motion clips, seen by 32 hand-held cameras each."""
 
 import importlib.util
+import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 from deepmimic import humanoid
-from etils import epath
 
+from tf_poselift.data import raw_files
 from tf_poselift.data import records
 from tf_poselift.data import virtual_cameras
 
@@ -62,13 +63,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        folder = _raw_folder(dl_manager)
+        folder = raw_files.manual_folder(dl_manager) or installed()
+        check(folder).require(folder, self.MANUAL_DOWNLOAD_INSTRUCTIONS)
         return {
             split: self._generate_examples(folder, names)
             for split, names in CLIPS.items()
         }
 
-    def _generate_examples(self, folder: epath.Path, names: tuple[str, ...]):
+    def _generate_examples(self, folder: pathlib.Path, names: tuple[str, ...]):
         offsets = humanoid.read_offsets(folder / URDF)
         for name in names:
             frames = humanoid.read_frames(folder / MOTIONS.format(name))
@@ -110,34 +112,21 @@ def _cameras(name: str, joints_world: np.ndarray) -> virtual_cameras.Cameras:
     )
 
 
-def _raw_folder(dl_manager: tfds.download.DownloadManager) -> epath.Path:
-    """Returns the user's folder, or else the pybullet wheel's.
+def installed() -> pathlib.Path | None:
+    """Returns the folder of the pybullet wheel's files, if it is installed."""
+    # Finds the files without importing (starting) the simulator.
+    spec = importlib.util.find_spec("pybullet_data")
+    return spec and pathlib.Path(spec.submodule_search_locations[0])
 
-    Raises:
-      FileNotFoundError: no wheel, no such folder, or files that it lacks.
-    """
-    default = dl_manager.download_dir / "manual"
-    try:
-        folder = dl_manager.manual_dir
-    except AssertionError as error:  # TFDS: not there, or empty
-        if str(default) not in str(error):
-            raise FileNotFoundError(str(error)) from error
-        folder = default
-    # The folder that TFDS falls back to holds other data sets' files too.
-    if folder == default and not (folder / URDF).exists():
-        # Finds the files without importing (starting) the simulator.
-        spec = importlib.util.find_spec("pybullet_data")
-        if spec is None:
-            raise FileNotFoundError(
-                "No DeepMimic clips: the package `pybullet_data` is missing. "
-                + Builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-            )
-        folder = epath.Path(spec.submodule_search_locations[0])
+
+def check(folder: pathlib.Path | None) -> raw_files.Findings:
+    """Looks for the clips; None: in the pybullet wheel."""
+    folder = folder or installed()
+    if folder is None:
+        return raw_files.Findings(missing=("the package `pybullet`",))
     needed = [MOTIONS.format(n) for names in CLIPS.values() for n in names]
     missing = [f for f in (URDF, *needed) if not (folder / f).exists()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} must hold DeepMimic's clips. Missing: "
-            f"{', '.join(missing)}. {Builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-        )
-    return folder
+    return raw_files.Findings(
+        found=(f"{1 + len(needed) - len(missing)} files in {folder}",),
+        missing=tuple(missing),
+    )

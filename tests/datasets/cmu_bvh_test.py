@@ -35,6 +35,7 @@ class _Files:
 
     def __init__(self, folder):
         self.manual_dir = epath.Path(folder)
+        self.download_dir = epath.Path("downloads")
 
 
 def _splits(folder) -> dict[str, dict[str, dict]]:
@@ -115,7 +116,7 @@ def test_a_damaged_file_is_named_and_leaves_nothing(
     ("text", "error", "message"),
     [
         ("train: [dance, salsa]", FileNotFoundError,
-         "splits.yaml names salsa, where no .bvh file is"),
+         r"- salsa/\*.bvh, which splits.yaml names"),
         ("learn: [dance]", ValueError, "must name the collections of train an"),
         ("train: [dance", ValueError, "splits.yaml is not valid YAML"),
         *(
@@ -123,7 +124,8 @@ def test_a_damaged_file_is_named_and_leaves_nothing(
             for names in ("5", "dance", "[1]", "{dance: 1}")
         ),
         ("train: [dance]\ntest: [dance]", ValueError, "names `dance` twice"),
-        (None, FileNotFoundError, "splits.yaml is not there. The folder must"),
+        (None, FileNotFoundError,
+         "- splits.yaml, which you write\nThe folder must"),
     ],
 )  # fmt: skip
 def test_splits_that_do_not_fit_are_refused(raw, text, error, message):

@@ -110,7 +110,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 def test_a_folder_without_motions_is_refused(tmp_path):
     (tmp_path / "raw" / "subjects").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match="must hold all_asfamc/subject"):
+    with pytest.raises(FileNotFoundError, match="Missing:\n  - all_asf"):
         _build(tmp_path, tmp_path / "raw")
 
 
@@ -143,8 +143,13 @@ def test_a_motion_without_its_skeleton_is_refused(tmp_path):
     raw = tmp_path / "raw"
     shutil.copytree(DUMMY, raw)
     (raw / SUBJECTS / "02" / "02.asf").unlink()
-    with pytest.raises(FileNotFoundError, match="02_01.amc needs its skeleton"):
+    with pytest.raises(FileNotFoundError, match="02.asf, the skeleton of its"):
         _splits(raw)
+
+
+def test_check_says_what_is_there():
+    assert cmu_mocap.check(DUMMY).found == ("4 trials of 3 subjects",)
+    assert "will be downloaded" in cmu_mocap.check(None).notes[0]
 
 
 @pytest.fixture(scope="module")

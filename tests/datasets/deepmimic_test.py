@@ -39,17 +39,19 @@ def _manager(folder) -> types.SimpleNamespace:
 def test_without_the_wheel_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "manual").mkdir()  # where TFDS looks if nobody says where
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    builder = deepmimic.Builder(data_dir="unused")
     with pytest.raises(FileNotFoundError, match=r"pip install -e '.\[quick"):
-        deepmimic._raw_folder(_manager(tmp_path / "manual"))
+        builder._split_generators(_manager(tmp_path / "manual"))
 
 
 def test_a_folder_of_the_users_must_be_whole(tmp_path):
     folder = tmp_path / "raw"
     shutil.copytree(DUMMY, folder)
-    assert deepmimic._raw_folder(_manager(folder)) == folder
+    assert not deepmimic.check(folder).missing
     (folder / deepmimic.MOTIONS.format("run")).unlink()
-    with pytest.raises(FileNotFoundError, match=r"Missing: .*3d_run.txt\. "):
-        deepmimic._raw_folder(_manager(folder))
+    builder = deepmimic.Builder(data_dir="unused")
+    with pytest.raises(FileNotFoundError, match=r"Missing:\n.*3d_run.txt\n"):
+        builder._split_generators(_manager(folder))
 
 
 def _clips(folder, *names) -> dict[str, dict]:
