@@ -45,6 +45,9 @@ _PRECISION = flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_bfloat16"], "Keras policy."
 )
 _FLIP = flags.DEFINE_bool("flip", False, "Left/right flip augmentation.")
+_SKELETON = flags.DEFINE_string(
+    "skeleton", None, "Name or YAML file of a skeleton to map the data to."
+)
 _NOISE = flags.DEFINE_multi_string(
     "noise",
     [],
@@ -99,6 +102,7 @@ def main(argv: list[str]) -> None:
             strategy=_STRATEGY.value,
             precision=_PRECISION.value,
             flip=_FLIP.value,
+            skeleton=_SKELETON.value,
             noise=_NOISE.value,
             teacher=_TEACHER.value,
             save_every=_SAVE_EVERY.value,

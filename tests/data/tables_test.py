@@ -104,3 +104,27 @@ def test_concatenate_refuses_other_skeletons(table):
         "parents, pairs",
     ):
         tables.concatenate([table, other])
+
+
+def test_to_skeleton_maps_the_images_and_the_3d():
+    coco = synthetic.table(skeletons.load("coco_17"), clips=1, frames=2)
+    coco.scores[0, 0, 11] = 0.0  # a hip
+    mapped = tables.to_skeleton(coco, SKELETON)
+    assert mapped.skeleton == SKELETON
+    hips = coco.joints_3d[:, :, 11:13].mean(axis=2)
+    np.testing.assert_allclose(mapped.joints_3d[:, :, 0], hips, rtol=1e-6)
+    hips = coco.keypoints_2d[:, :, 11:13].mean(axis=2)
+    np.testing.assert_allclose(mapped.keypoints_2d[:, :, 0], hips, rtol=1e-6)
+    assert mapped.scores[0, 0, 0] == 0.0  # the pelvis needs both hips
+    assert mapped.scores[1, 0, 0] > 0.0
+    assert mapped.scores.dtype == np.float32
+    assert mapped.joints_3d_valid.dtype == bool
+
+
+def test_to_its_own_skeleton_changes_nothing(table):
+    assert tables.to_skeleton(table, SKELETON) is table
+
+
+def test_to_a_skeleton_that_cannot_be_made(table):
+    with pytest.raises(ValueError, match="No map from skeleton `human36m_17`"):
+        tables.to_skeleton(table, skeletons.load("coco_17"))

@@ -30,6 +30,8 @@ def data_dir(tmp_path_factory):
     writer.write({"test": flat}, folder, name="flat")
     other = synthetic.table(skeletons.load("deepmimic_16"), clips=1, frames=3)
     writer.write({"test": other}, folder, name="other")
+    short = synthetic.table(skeletons.load("human36m_16"), clips=1, frames=3)
+    writer.write({"test": short}, folder, name="short")
     return folder
 
 
@@ -77,6 +79,13 @@ def test_a_run_is_evaluated(workdir, data_dir, capsys):
     printed = capsys.readouterr().out
     assert "martinez2017 at step 5" in printed
     assert "mean over poses" in printed
+
+
+def test_another_skeleton_is_mapped_to_the_models(workdir, data_dir, capsys):
+    results = evaluation.evaluate(workdir, dataset="other", data_dir=data_dir)
+    assert results["skeleton"] == "human36m_17"
+    assert results["poses"] > 0
+    assert "in the joints of `human36m_17`" in capsys.readouterr().out
 
 
 def test_noise_on_the_input_changes_the_scores(workdir, data_dir, tmp_path):
@@ -136,7 +145,7 @@ def test_names_of_configs_become_folder_names(workdir, data_dir, tmp_path):
     ("dataset", "words"),
     [
         ("flat", "must have `joints_3d`. Received: flat:1.0.0"),
-        ("other", "model `human36m_17` .17 joints.*`deepmimic_16` .16 joints"),
+        ("short", "No map from .*`human36m_16` to `human36m_17` for nose"),
     ],
 )
 def test_what_does_not_fit_leaves_nothing(workdir, data_dir, dataset, words):

@@ -152,6 +152,13 @@ def test_noise_is_part_of_what_a_run_is(prepared_dataset, tmp_path):
         train(prepared_dataset, tmp_path / "b", 4, noise=["pixel=6"])
 
 
+def test_data_are_mapped_to_the_skeleton_asked_for(prepared_dataset, tmp_path):
+    train(prepared_dataset, tmp_path, 2, skeleton="deepmimic_16")
+    assert run_folder.load(tmp_path).method.skeleton.name == "deepmimic_16"
+    with pytest.raises(ValueError, match="skeleton"):
+        train(prepared_dataset, tmp_path, 4)  # the data's own
+
+
 def test_a_teacher_is_refused_where_none_is_needed(prepared_dataset, tmp_path):
     with pytest.raises(ValueError, match="`kudo2018` .* no use for a teacher"):
         train(prepared_dataset, tmp_path, 2, teacher="elsewhere")

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from tf_poselift import schema
+from tf_poselift import skeletons
 from tf_poselift.data import prepared
 from tf_poselift.data import tables
 
@@ -19,7 +20,13 @@ from tf_poselift.data import tables
 READ_CONFIG = tfds.ReadConfig(try_autocache=False)
 
 
-def read(dataset: str, split: str, data_dir: str | None = None) -> tables.Table:
+def read(
+    dataset: str,
+    split: str,
+    data_dir: str | None = None,
+    *,
+    skeleton: skeletons.Skeleton | None = None,
+) -> tables.Table:
     """Returns a split of one or several prepared data sets.
 
     The clips of a data set stand in the order of their ids. Several data sets
@@ -31,15 +38,19 @@ def read(dataset: str, split: str, data_dir: str | None = None) -> tables.Table:
       split: "train", "validation", "test", or a part of one in TFDS's
         notation ("train[:10%]").
       data_dir: folder of prepared data sets, ~/tensorflow_datasets by default.
+      skeleton: that every data set is mapped to; without it they keep theirs.
 
     Raises:
       FileNotFoundError: not prepared; says how to build it.
       ValueError: unknown split, records that do not fit the schema, a corrupt
-        file, numbers that are not finite, or skeletons that differ.
+        file, numbers that are not finite, skeletons that differ, or no map to
+        `skeleton`.
     """
     parts = [
         _read_one(name.strip(), split, data_dir) for name in dataset.split(",")
     ]
+    if skeleton is not None:
+        parts = [tables.to_skeleton(part, skeleton) for part in parts]
     table = tables.concatenate(parts)
     logging.info(
         "Read %d frames of %d views in %d clips from %s (%s).",

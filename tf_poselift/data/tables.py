@@ -150,6 +150,33 @@ def _gather(
     return dataclasses.replace(table, **parts)
 
 
+def to_skeleton(table: Table, skeleton: skeletons.Skeleton) -> Table:
+    """Returns the table in another skeleton (`skeletons.mapping`).
+
+    A joint that is made of several has their mean in the images and in 3D, and
+    is missing where one of them is.
+
+    Raises:
+      ValueError: a joint of `skeleton` that the table's cannot give.
+    """
+    if table.skeleton == skeleton:
+        return table
+    matrix = skeletons.mapping(table.skeleton, skeleton)
+    keypoints_2d, scores = skeletons.map_points(
+        table.keypoints_2d, table.scores, matrix
+    )
+    parts = {schema.KEYPOINTS_2D: keypoints_2d, schema.SCORES: scores}
+    if table.joints_3d is not None:
+        joints_3d, valid = skeletons.map_points(
+            table.joints_3d, table.joints_3d_valid.astype(np.float32), matrix
+        )
+        parts |= {
+            schema.JOINTS_3D: joints_3d,
+            schema.JOINTS_3D_VALID: valid > 0.0,
+        }
+    return dataclasses.replace(table, skeleton=skeleton, **parts)
+
+
 def concatenate(tables: Sequence[Table]) -> Table:
     """Puts tables of the same skeleton one after the other.
 

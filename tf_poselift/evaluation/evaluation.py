@@ -34,7 +34,7 @@ def evaluate(
     Args:
       workdir: the run folder.
       dataset: NAME[/CONFIG][:VERSION], several by comma; it must have 3D and
-        the model's skeleton.
+        a skeleton that maps to the model's.
       split: its split.
       data_dir: folder of prepared data sets.
       checkpoint: path of a checkpoint; the newest by default.
@@ -46,18 +46,21 @@ def evaluate(
 
     Raises:
       FileNotFoundError: no run, checkpoint or prepared data set there.
-      ValueError: another skeleton, no 3D, nothing to evaluate.
+      ValueError: no map to the model's skeleton, no 3D, nothing to evaluate.
     """
     run = run_folder.load(workdir, checkpoint=checkpoint, averaged=False)
     kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
-    table = reader.read(dataset, split, data_dir)
+    table = reader.read(
+        dataset, split, data_dir, skeleton=run.method.skeleton
+    )
     if noise:
         table = noise_lib.apply(table, kind_of_noise, seed=0)
     scores.check_joints_3d(table)
     folder = _output_folder(workdir, dataset, split, output_dir)
     print(
         f"{run.settings['method']} at step {run.step} of {workdir} on "
-        f"{', '.join(table.datasets)}, split {split}; writes to {folder}"
+        f"{', '.join(table.datasets)}, split {split}, in the joints of "
+        f"`{table.skeleton.name}`; writes to {folder}"
     )
 
     predictions = prediction.predict(run.method, table, progress=True)
@@ -77,6 +80,7 @@ def evaluate(
         last_weights=last,
         floor=scores.score(floor, table).overall,
         data=list(table.datasets),
+        skeleton=table.skeleton.name,
         noise=config_lib.to_json(kind_of_noise) if noise else {},
         method=run.settings["method"],
         step=run.step,

@@ -12,6 +12,7 @@ import tqdm
 
 from tf_poselift import config as config_lib
 from tf_poselift import methods
+from tf_poselift import skeletons
 from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import reader
 from tf_poselift.data import sampling
@@ -42,6 +43,7 @@ def train(
     strategy: str = "auto",
     precision: str = "float32",
     flip: bool = False,
+    skeleton: str | None = None,
     noise: Sequence[str] = (),
     teacher: str | None = None,
     save_every: int = 1000,
@@ -62,6 +64,8 @@ def train(
       strategy: a name of `strategies.NAMES`.
       precision: a Keras dtype policy, e.g. "mixed_bfloat16".
       flip: left/right flip augmentation.
+      skeleton: name or YAML file of the skeleton to map the data to; None
+        keeps the data's.
       noise: FIELD=VALUE of `noise.Noise`, put on the 2D of the whole split.
       teacher: run folder of the lifter to learn from, for a method that does;
         its averaged weights where it has them.
@@ -85,7 +89,12 @@ def train(
 
     _check_teacher(module, config, teacher)
     kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
-    table = reader.read(dataset, "train", data_dir)
+    table = reader.read(
+        dataset,
+        "train",
+        data_dir,
+        skeleton=skeletons.load(skeleton) if skeleton else None,
+    )
     if noise:
         table = noise_lib.apply(table, kind_of_noise, seed=seed)
     # Under a strategy every replica gets its own copy of the weights.
