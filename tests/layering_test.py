@@ -28,6 +28,8 @@ MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "geometry": BASE,
     **dict.fromkeys(PARTS | {"data"}, GEOMETRY),
+    # What a method's losses compare with is normalised as its input is.
+    "losses": GEOMETRY | {"normalization"},
     "methods": METHODS,
     **dict.fromkeys(
         SIDES, {"skeletons", "checks", "restricted_pickle", "geometry"}

@@ -7,7 +7,7 @@ several calibrated views in training, one afterwards, and gives millimetres.
 
 | paper | here |
 | --- | --- |
-| Sec. III-C a, input triangulation | `derived` |
+| Sec. III-C a, input triangulation | `bouazizi_input.derived` |
 | Eq. 1, weighted sum | `Method.objectives` |
 | Eq. 2, L_in; Eq. 5, L_out | `bouazizi.triangulation_loss` |
 | Eq. 3, L_proj | `bouazizi.reprojection_loss` |
@@ -52,26 +52,18 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from tf_poselift import normalization
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.geometry import cameras as cameras_lib
 from tf_poselift.geometry import rotations
-from tf_poselift.geometry import triangulation
 from tf_poselift.losses import bouazizi
+from tf_poselift.losses import bouazizi_input
 from tf_poselift.losses import pose
 from tf_poselift.methods import base
 from tf_poselift.networks import residual
 
-# Names of the derived arrays.
-TRIANGULATED = "triangulated"
-TRIANGULATED_VALID = "triangulated_valid"
-UNDISTORTED = "undistorted_2d"
-
-_CHUNK = 4096  # frames triangulated at once
-_SAMPLE = 4096  # frames at least that the medians are taken over
 _MM = 1000.0  # per metre
 
 
@@ -107,101 +99,15 @@ def batch_spec(config: Config) -> schema.BatchSpec:
 
 
 def statistics(table, config: Config) -> dict[str, np.ndarray]:
-    """Returns the mean camera and two sizes of the training split.
-
-    Args:
-      table: has `skeleton`, `keypoints_2d` [N, V, J, 2], `scores` [N, V, J],
-        `cameras` and `clip_of_row` [N]; 3D is not looked at.
-      config: not used.
-
-    Returns:
-      `intrinsics` [3, 3]; the median distances of joints from the root,
-      `ray_size` in pixels / focal length and `body_size` triangulated, in mm.
-
-    Raises:
-      ValueError: no cameras, one view only, or nothing can be triangulated.
-    """
-    rows = np.arange(0, table.num_rows, max(1, table.num_rows // _SAMPLE))
-    points, valid, undistorted = _triangulate(table, rows)
-    intrinsics = table.cameras[schema.INTRINSICS]
-    rays = undistorted / _focal(intrinsics[table.clip_of_row[rows]])
-    sizes = {
-        "body_size": _median_distance(points, valid, table.skeleton),
-        "ray_size": _median_distance(rays, table.scores[rows], table.skeleton),
-    }
-    if not all(size > 0.0 for size in sizes.values()):
-        raise ValueError(
-            "`bouazizi2021` needs frames in which two views see the root and "
-            f"two further joints. Received: {', '.join(table.datasets)}, "
-            f"{len(rows)} frames looked at, without one."
-        )
-    return sizes | {"intrinsics": intrinsics.mean(axis=(0, 1))}
+    """See `bouazizi_input.statistics`."""
+    del config
+    return bouazizi_input.statistics(table)
 
 
 def derived(table, config: Config) -> dict[str, np.ndarray]:
-    """Triangulates every frame of a table; Sec. III-C a.
-
-    Args:
-      table: as for `statistics`.
-      config: not used.
-
-    Returns:
-      `triangulated` [N, J, 3] mm in the world, `triangulated_valid` [N, J] and
-      `undistorted_2d` [N, V, J, 2] pixels.
-
-    Raises:
-      ValueError: no cameras, or one view only.
-    """
-    chunks = np.split(
-        np.arange(table.num_rows), range(_CHUNK, table.num_rows, _CHUNK)
-    )
-    progress = tqdm.tqdm(chunks, "triangulating", disable=len(chunks) == 1)
-    parts = [_triangulate(table, rows) for rows in progress]
-    names = (TRIANGULATED, TRIANGULATED_VALID, UNDISTORTED)
-    return {
-        name: np.concatenate([part[i] for part in parts])
-        for i, name in enumerate(names)
-    }
-
-
-def _triangulate(table, rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """World points [N, J, 3], whether valid, and undistorted keypoints."""
-    where = f"{table.num_views} in {', '.join(table.datasets)}"
-    if table.cameras is None or table.num_views < 2:
-        raise ValueError(
-            "`bouazizi2021` needs a data set with `cameras` and at least 2 "
-            f"synchronised views of a frame. Received: {where}, "
-            f"{'without' if table.cameras is None else 'with'} cameras. (Data "
-            "sets of different numbers of views, read together, are split "
-            "into single views.)"
-        )
-    clips = table.clip_of_row[rows]
-    intrinsics, distortion, rotation, translation = (
-        table.cameras[key][clips] for key in schema.CALIBRATION
-    )
-    keypoints_2d = cameras_lib.undistort(
-        table.keypoints_2d[rows], intrinsics, distortion
-    )
-    points, valid = triangulation.triangulate(
-        keypoints_2d,
-        table.scores[rows],
-        triangulation.projection_matrices(intrinsics, rotation, translation),
-    )
-    return points.numpy(), valid.numpy(), keypoints_2d.numpy()
-
-
-def _median_distance(points, seen, skeleton) -> np.float32:
-    """Of joints [..., J, D] from the root; 0 if none is seen."""
-    centred = normalization.center(points, np.float32(seen), skeleton)
-    distance = np.linalg.norm(centred.points, axis=-1)
-    return np.float32(
-        np.median(distance[distance > 0.0]) if distance.any() else 0.0
-    )
-
-
-def _focal(intrinsics):
-    """[..., 1, 2] of [..., 3, 3]."""
-    return tf.linalg.diag_part(intrinsics)[..., tf.newaxis, :2]
+    """Sec. III-C a: triangulated once, see `bouazizi_input.derived`."""
+    del config
+    return bouazizi_input.derived(table)
 
 
 class Method(base.PoseLifter):
@@ -272,7 +178,7 @@ class Method(base.PoseLifter):
     def _lift(self, keypoints_2d, scores, intrinsics, training):
         """Root-relative joints [..., J, 3] in metres; 0 where not valid."""
         centred = normalization.center(keypoints_2d, scores, self.skeleton)
-        focal = _focal(intrinsics)
+        focal = bouazizi_input.focal(intrinsics)
         usable = tf.reduce_all(
             (focal > 0.0) & tf.math.is_finite(focal), axis=(-2, -1)
         )
@@ -369,8 +275,8 @@ class Method(base.PoseLifter):
         And their root [B, V, 1, 3] in every camera's space.
         """
         world = normalization.center(
-            batch[TRIANGULATED] / _MM,
-            tf.cast(batch[TRIANGULATED_VALID], tf.float32),
+            batch[bouazizi_input.TRIANGULATED] / _MM,
+            tf.cast(batch[bouazizi_input.TRIANGULATED_VALID], tf.float32),
             self.skeleton,
         )
         root = cameras_lib.world_to_camera(
@@ -383,7 +289,7 @@ class Method(base.PoseLifter):
 
 def _observed(batch):
     """Keypoints [B, V, J, 2] of perfect lenses and where they are seen."""
-    keypoints = batch[UNDISTORTED]
+    keypoints = batch[bouazizi_input.UNDISTORTED]
     seen = (batch[schema.SCORES] > 0.0) & tf.reduce_all(
         tf.math.is_finite(keypoints), axis=-1
     )

@@ -8,7 +8,7 @@ discriminator of whole poses. `distill`: a third network learns their depths.
 | paper | here |
 | --- | --- |
 | Sec. 3, max-normalisation | `normalization.normalize_by_maximum` |
-| Eq. 1, parts and their generators; Fig. 4 | `parts_of`, `parts.lift` |
+| Eq. 1, parts and their generators; Fig. 4 | `networks.parts` |
 | Sec. 3.2, random view | `rotations.of_view` |
 | Sec. 3.2, reprojection consistency | `tipsy.reprojection` |
 | Eq. 2-4, 90 degree consistency | `tipsy.quarter_turns` |
@@ -23,8 +23,7 @@ Prior card: no number from 3D. The split into legs and torso is the skeleton's.
 Where the paper is silent, inconsistent or misprinted ("ours"):
 - Its 16 joints are `human36m_17` without the root. Networks see and predict
   all joints but the root; a virtual root leaves out none.
-- P is orthographic: the pose is (x, y, z^). Its reprojection is lifted as it
-  is, not normalised again.
+- P is orthographic: the pose is (x, y, z^). Its reprojection is lifted as it is.
 - Width 1024 and ReLU as in Martinez 2017, which the networks follow; initial
   weights U(-1, 1) / sqrt(inputs), of the last layer a hundredth of it: else
   Tanh starts saturated.
@@ -93,22 +92,6 @@ def needs_teacher(config: Config) -> bool:
     return config.stage == "distill"
 
 
-def parts_of(
-    skeleton: skeletons.Skeleton, stage: str
-) -> dict[str, tuple[int, ...]]:
-    """Returns {generator: the joints that it sees and predicts}."""
-    legs, torso = skeleton.legs, skeleton.torso
-    if stage != "split":
-        return {"lifter": tuple(sorted(legs + torso))}
-    if not (legs and torso):
-        raise ValueError(
-            "`stage=split` needs a skeleton with `legs` and further joints "
-            f"(docs/skeletons.md). Received: `{skeleton.name}`, legs {legs}. "
-            "Without them, take `--config=stage=solo`."
-        )
-    return {"legs": legs, "torso": torso}
-
-
 class Method(base.PoseLifter):
     """See the module's docstring."""
 
@@ -123,7 +106,7 @@ class Method(base.PoseLifter):
             pose.require_facing(skeleton)
         if self.teacher is not None:
             _check_teacher(self.teacher, skeleton)
-        self._parts = parts_of(skeleton, config.stage)
+        self._parts = parts.of_body(skeleton, config.stage)
         self.served = tuple(self._parts)
         for part, joints in self._parts.items():
             self._add_network(part, config.blocks, len(joints), len(joints))
@@ -160,7 +143,7 @@ class Method(base.PoseLifter):
         facing = ("facing",) if self.skeleton.facing else ()
         if self.config.stage == "distill":
             return ("lifter_loss", "distillation", *facing, "valid")
-        generators = parts_of(self.skeleton, self.config.stage)
+        generators = parts.of_body(self.skeleton, self.config.stage)
         terms = self._consistency_weights()
         return (
             *(f"{name}_loss" for name in generators),
@@ -244,7 +227,6 @@ class Method(base.PoseLifter):
             real_logits, fake_logits, flipped=flipped
         )
         losses = {"discriminator": {"discrimination": (1.0, discrimination)}}
-        accuracy = adversarial.accuracy(real_logits, fake_logits)
         # Eq. 7 and 8: each generator has its own loss.
         weights = {
             "legs": config.legs_adversarial_weight,
@@ -257,17 +239,16 @@ class Method(base.PoseLifter):
                 f"{part}_{term}": (weight, tipsy.part_mean(residual, mask))
                 for term, (weight, residual) in consistencies.items()
             }
+        accuracy = adversarial.accuracy(real_logits, fake_logits)
         watched = {"discriminator_accuracy": accuracy}
         return self._with_facing(losses, watched, joints, real)
 
     def _random_view(self, batch):
         """Rotations [B, 3, 3]; Sec. 3.2."""
-        bounds = {"azimuth": math.pi, "elevation": self.config.max_elevation}
+        most = self.config.max_elevation
         return rotations.of_view(
-            *(
-                self.uniform(batch, angle, minval=-bound, maxval=bound)
-                for angle, bound in bounds.items()
-            )
+            self.uniform(batch, "azimuth", minval=-math.pi, maxval=math.pi),
+            self.uniform(batch, "elevation", minval=-most, maxval=most),
         )
 
     def _distilled(self, batch, real):

@@ -8,7 +8,7 @@ sees; another lifts it. They are trained in turn.
 
 | paper | here |
 | --- | --- |
-| Sec. 3.1, mean head-root distance 1 / D | `statistics`, `yu_scale.normalize` |
+| Sec. 3.1, mean head-root distance 1 / D | `yu_input` |
 | Eq. 3, reference scale | `yu_scale.reference_scale` |
 | Eq. 4 to 6, scale distribution, bones | `yu`, `Method._scale_terms` |
 | Eq. 7, 8, lift and another view | `unit_camera` |
@@ -77,6 +77,7 @@ from tf_poselift.geometry import unit_camera
 from tf_poselift.losses import least_squares
 from tf_poselift.losses import pose
 from tf_poselift.losses import yu
+from tf_poselift.losses import yu_input
 from tf_poselift.losses import yu_scale
 from tf_poselift.methods import base
 from tf_poselift.networks import residual
@@ -129,19 +130,15 @@ class Config:
     labelled_weight: float = 1.0  # of the supervised term
 
 
-def _has_module(config: Config) -> bool:
-    return config.scale in ("on_2d", "on_3d")
-
-
 def _in_turns(config: Config) -> bool:
-    return _has_module(config) and config.lifter_steps > 0
+    return yu_input.has_module(config) and config.lifter_steps > 0
 
 
 def batch_spec(config: Config) -> schema.BatchSpec:
     frames: list[int | tuple[int, int]] = [0]
     if config.motion_weight:
         frames.append(config.motion_frames)
-    if _has_module(config) and config.bone_weight:
+    if yu_input.has_module(config) and config.bone_weight:
         frames.append((1, config.bone_frames))
     return schema.BatchSpec(
         frames=tuple(frames),
@@ -151,81 +148,9 @@ def batch_spec(config: Config) -> schema.BatchSpec:
 
 
 def statistics(table, config: Config) -> dict[str, np.ndarray]:
-    """Returns what the method must know of the training split.
-
-    Args:
-      table: has `skeleton`, `keypoints_2d` [N, V, J, 2], `scores` [N, V, J],
-        `clip_start` [C + 1], `fps` [C], `image_size` [C, V, 2] and, for
-        `prior=joints_3d`, `joints_3d` and `joints_3d_valid`.
-      config: decides the normalisation and the prior.
-
-    Returns:
-      `unit`: pixels, D mean head-root distances (half the images' size without
-      normalisation). `prior`: mean and deviation of S. `steps_per_epoch`.
-    """
-    if config.normalization == "none":
-        unit = yu_scale.half_image_size(table)
-    else:
-        centred = normalization.center(
-            table.keypoints_2d, table.scores, table.skeleton
-        )
-        unit = config.distance * yu_scale.mean_head_distance(centred, table)
-    prior = config.prior_mean, config.prior_deviation
-    if _has_module(config) and config.prior != "fixed":
-        prior = yu_scale.moments(_scales(table, config, unit))
-    starts = [
-        frame if isinstance(frame, int) else frame[0]
-        for frame in batch_spec(config).frames
-    ]
-    rows = np.maximum(np.diff(table.clip_start) - max(starts), 0).sum()
-    steps = rows * table.keypoints_2d.shape[1] / config.batch_size
-    return {
-        "unit": np.array(unit, np.float32),
-        "prior": np.array(prior, np.float32),
-        "steps_per_epoch": np.array(math.ceil(steps)),
-    }
-
-
-def _scales(table, config: Config, unit: float):
-    """S of every pose, from its 3D or from 2D alone."""
-    inputs = {
-        schema.KEYPOINTS_2D: table.keypoints_2d,
-        schema.SCORES: table.scores,
-    }
-    poses = _normalize(inputs, table.skeleton, config, unit)
-    if config.prior == "keypoints":
-        return yu_scale.upright_scale(poses, table, distance=config.distance)
-    if table.joints_3d is None:
-        raise ValueError(
-            "`prior=joints_3d` needs a data set with `joints_3d`. Received: "
-            f"{', '.join(table.datasets)}, without."
-        )
-    inputs = {
-        schema.JOINTS_3D: table.joints_3d,
-        schema.JOINTS_3D_VALID: table.joints_3d_valid,
-    }
-    return _reference_scale(inputs, poses, table.skeleton, config)
-
-
-def _normalize(inputs, skeleton, config: Config, unit):
-    """Sec. 3.1: the normalised 2D of the inputs."""
-    return yu_scale.normalize(
-        normalization.center(
-            inputs[schema.KEYPOINTS_2D], inputs[schema.SCORES], skeleton
-        ),
-        skeleton,
-        unit=unit,
-        step_wise=config.distance * (config.normalization == "step_wise"),
-    )
-
-
-def _reference_scale(inputs, poses, skeleton, config: Config):
-    """Eq. 3 of the inputs' truth and normalised 2D; 0: not known."""
-    known = tf.cast(inputs[schema.JOINTS_3D_VALID], tf.float32)
-    truth = normalization.center(inputs[schema.JOINTS_3D], known, skeleton)
-    return yu_scale.reference_scale(
-        truth, poses, skeleton, distance=config.distance
-    )
+    """See `yu_input.statistics`."""
+    frames = batch_spec(config).frames
+    return yu_input.statistics(table, config, frames=frames)
 
 
 class Method(base.PoseLifter):
@@ -242,7 +167,7 @@ class Method(base.PoseLifter):
                 "`yu2021.statistics(table, config)` returns."
             )
         outputs = {"lifter": skeleton.num_joints, "scale": 1}
-        if _has_module(config):
+        if yu_input.has_module(config):
             self.served = ("lifter", "scale")
         for name in (*self.served, "discriminator"):
             self.add_network(
@@ -284,7 +209,7 @@ class Method(base.PoseLifter):
         prior = f"Scale prior N({mean:.3f}, {deviation:.3f})"
         if config.scale == "reference":
             return ["Scale of every pose from its 3D truth (Eq. 3)."]
-        if _has_module(config) and config.kl_weight:
+        if yu_input.has_module(config) and config.kl_weight:
             if config.prior == "fixed":
                 return [f"{prior}: Human3.6M's, from its 3D, or your own."]
             if config.prior == "joints_3d":
@@ -308,7 +233,7 @@ class Method(base.PoseLifter):
             "facing": config.facing_weight,
         }
         scale = {"kl": config.kl_weight, "bone": config.bone_weight}  # Eq. 6
-        if not _has_module(config):
+        if not yu_input.has_module(config):
             scale = {}
         elif not config.lifter_steps:
             lifter = scale = lifter | scale
@@ -345,10 +270,12 @@ class Method(base.PoseLifter):
 
     def _normalize(self, inputs):
         unit = self.statistics["unit"]
-        return _normalize(inputs, self.skeleton, self.config, unit)
+        return yu_input.normalize(inputs, self.skeleton, self.config, unit)
 
     def _reference(self, inputs, poses):
-        return _reference_scale(inputs, poses, self.skeleton, self.config)
+        return yu_input.reference_scale(
+            inputs, poses, self.skeleton, self.config
+        )
 
     def _scale(self, inputs, poses, training):
         """S of the poses [...], [..., 1, 1]."""
@@ -356,7 +283,7 @@ class Method(base.PoseLifter):
             scale = self._reference(inputs, poses)
             scale = tf.where(scale > 0.0, scale, 1.0)
             return scale[..., tf.newaxis, tf.newaxis]
-        if not _has_module(self.config):
+        if not yu_input.has_module(self.config):
             return tf.ones_like(poses.scale)
         points = _flat(poses.points)
         output = self.networks["scale"](points, training=training)
@@ -385,7 +312,7 @@ class Method(base.PoseLifter):
         poses = self._normalize(inputs)
         valid = tf.reduce_all(poses.valid, axis=1)
         terms = self._lifter_terms(batch, inputs, poses)
-        if _has_module(self.config):
+        if yu_input.has_module(self.config):
             terms |= self._scale_terms(poses, valid)
         return base.Objectives(
             losses={

@@ -6,6 +6,32 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tf_poselift import skeletons
+
+
+def of_body(
+    skeleton: skeletons.Skeleton, stage: str
+) -> dict[str, tuple[int, ...]]:
+    """Returns {generator: the joints that it sees and predicts}.
+
+    Args:
+      skeleton: whose `legs` and `torso` are meant.
+      stage: "split": a generator for each; anything else: one for both.
+
+    Raises:
+      ValueError: a skeleton that does not say which joints are legs.
+    """
+    legs, torso = skeleton.legs, skeleton.torso
+    if stage != "split":
+        return {"lifter": tuple(sorted(legs + torso))}
+    if not (legs and torso):
+        raise ValueError(
+            "`stage=split` needs a skeleton with `legs` and further joints "
+            f"(docs/skeletons.md). Received: `{skeleton.name}`, legs {legs}. "
+            "Without them, take `--config=stage=solo`."
+        )
+    return {"legs": legs, "torso": torso}
+
 
 def lift(
     networks: Mapping[str, keras.Model],
