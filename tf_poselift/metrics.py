@@ -198,18 +198,16 @@ def compute_all(
     skeleton: skeletons.Skeleton,
     metric: bool,
     mask: np.ndarray | None = None,
-    pck_joints: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
     """Returns every metric that the predictions can have.
 
     Args:
       predicted: [N, J, 3], root-relative; in mm if `metric`.
       truth: [N, J, 3], root-relative, mm.
-      skeleton: J joints.
+      skeleton: J joints; its `pck` are the joints of `pck_150` and `auc`.
       metric: the predictions are in mm; else `mpjpe`, `pck_150` and `auc` have
         no meaning and are left out.
       mask: [N, J] bool, `joints_3d_valid`.
-      pck_joints: `joints` of `pck_150` and `auc`.
 
     Returns:
       {name: [N] float64}; without `mpjpe_gt_scale_headroot` if the skeleton
@@ -237,9 +235,8 @@ def compute_all(
                     predicted[rows],
                     truth[rows],
                     mask[rows],
-                    skeleton.head,
+                    skeleton,
                     metric,
-                    pck_joints,
                 )
             )
     return {
@@ -248,7 +245,7 @@ def compute_all(
     }
 
 
-def _compute(predicted, truth, mask, head, metric, pck_joints):
+def _compute(predicted, truth, mask, skeleton, metric):
     p, g, _ = _prepare(predicted, truth, mask)
     fits = {"": p} if metric else {}
     fits["n_"] = scale_to_truth(p, g, mask=mask)
@@ -259,14 +256,14 @@ def _compute(predicted, truth, mask, head, metric, pck_joints):
     values["n_mpjpe_norm"] = n_mpjpe_norm(p, g, mask=mask)
     values["pa_mpjpe_reflect"] = pa_mpjpe_reflect(p, g, mask=mask)
     values["mpjpe_gt_scale_xy"] = mpjpe_gt_scale_xy(p, g, mask=mask)
-    if head is not None:
+    if skeleton.head is not None:
         values["mpjpe_gt_scale_headroot"] = mpjpe_gt_scale_headroot(
-            p, g, head=head, mask=mask
+            p, g, head=skeleton.head, mask=mask
         )
     for prefix, fitted in fits.items():
         for name, score in (("pck_150", pck_150), ("auc", auc)):
             values[prefix + name] = score(
-                fitted, g, joints=pck_joints, mask=mask
+                fitted, g, joints=skeleton.pck or None, mask=mask
             )
     values["cps"] = cps(p, g, mask=mask)
     values["mirror_rate"] = mirror_rate(p, g, mask=mask)

@@ -28,6 +28,7 @@ _FORMS = {
     "root": _JOINTS,
     "head": (str, "a joint"),
     "legs": _JOINTS,
+    "pck": _JOINTS,
     "facing": (
         {str: _JOINTS[0]},
         f"{{each of {', '.join(_FACING)}: {_JOINTS[1]}}}",
@@ -72,6 +73,7 @@ class Skeleton:
       head: index of the joint that stands for the head, or None.
       legs: indices of the leg joints (part split of TIPSy-GAN).
       facing: the facing rule, or None without a landmark on the face.
+      pck: indices of the joints that PCK and AUC count; empty: all.
       maps: {target skeleton: {target joint: {source joint: weight}}}; joints
         of the same name map to each other without an entry.
     """
@@ -84,6 +86,7 @@ class Skeleton:
     head: int | None = None
     legs: tuple[int, ...] = ()
     facing: Facing | None = None
+    pck: tuple[int, ...] = dataclasses.field(default=(), compare=False)
     maps: dict[str, dict[str, dict[str, float]]] = dataclasses.field(
         default_factory=dict, compare=False
     )
@@ -149,6 +152,8 @@ class Skeleton:
                 key: joints if len(joints) > 1 else joints[0]
                 for key, joints in named.items()
             }
+        if self.pck:
+            entries["pck"] = [name_of(j) for j in self.pck]
         if self.maps:
             entries["maps"] = {to: dict(rows) for to, rows in self.maps.items()}
         return entries
@@ -245,6 +250,7 @@ def from_dict(entries: dict[str, Any], *, where: str = "skeleton") -> Skeleton:
         legs=indices(entries.get("legs"), "legs"),
         facing=facing
         and Facing(**{k: indices(facing[k], "facing") for k in _FACING}),
+        pck=indices(entries.get("pck"), "pck"),
         maps={
             target: _map_rows(rows, index, where)
             for target, rows in (entries.get("maps") or {}).items()

@@ -36,6 +36,11 @@ _NOISE = flags.DEFINE_multi_string(
     "FIELD=VALUE of detector-like noise on the 2D, as in trainers/train.py; "
     "may be repeated.",
 )
+_BY = flags.DEFINE_list(
+    "by",
+    [],
+    "Groups beside the actions: subject, scene, or several joined by +.",
+)
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Default: WORKDIR/evaluation/DATASET-SPLIT."
 )
@@ -53,6 +58,7 @@ def main(argv: list[str]) -> None:
             data_dir=_DATA_DIR.value,
             checkpoint=_CHECKPOINT.value,
             noise=_NOISE.value,
+            by=_BY.value,
             output_dir=_OUTPUT_DIR.value,
         )
     except (ValueError, OSError) as error:

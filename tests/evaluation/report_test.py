@@ -54,6 +54,19 @@ def test_the_table_has_a_row_for_each_action_and_mean(predictions, table):
     assert "floor" not in report.text_table(results(scored))
 
 
+def test_further_groups_have_their_own_rows(predictions, table):
+    scored = scores.score(predictions, table)
+    content = results(scored, by=["scene", "subject+action"])
+    assert sum(content["poses_by_subject+action"].values()) == 10
+    subjects = sorted(set(table.subject))
+    names = list(content["by_subject+action"])
+    assert names[0].startswith(f"{subjects[0]} ")
+    printed = report.text_table(content)
+    for name in (*names, *content["by_scene"]):
+        assert any(line.startswith(name) for line in printed.splitlines())
+    assert "by_subject" not in content
+
+
 def test_extremes_are_the_best_median_and_worst(predictions, table):
     scored = scores.score(predictions, table)
     chosen = report.extremes(scored)

@@ -41,12 +41,12 @@ def test_actions_are_averaged_apart(table, lifter):
     # "sit" (2 of 5 frames) is 300 mm off in one joint: 100 mm per pose.
     table.joints_3d[3:, :, 2, 2] += 300
     scored = score(lifter(metric=True), table)
-    by_action = {a: m["mpjpe"] for a, m in scored.by_action.items()}
+    by_action = {a: m["mpjpe"] for a, m in scored.by("action").items()}
     assert by_action == {
         "sit": pytest.approx(100.0, abs=1e-3),
         "walk": pytest.approx(0.0, abs=1e-3),
     }
-    assert scored.poses_by_action == {"sit": 4, "walk": 6}
+    assert scored.poses_by("action") == {"sit": 4, "walk": 6}
     assert scored.overall["mpjpe"] == pytest.approx(40.0, abs=1e-3)
     over_actions = scored.overall_mean_over_actions["mpjpe"]
     assert over_actions == pytest.approx(50.0, abs=1e-3)
@@ -64,7 +64,7 @@ def test_acceleration_stays_within_clips(table, lifter):
     assert at.rows[known].tolist() == [1, 1]
     np.testing.assert_allclose(values[known], [2000.0, 0.0], atol=0.1)
     assert scored.overall["acceleration_error"] == pytest.approx(1000, abs=0.1)
-    assert "acceleration_error" not in scored.by_action["sit"]
+    assert "acceleration_error" not in scored.by("action")["sit"]
     gap = dataclasses.replace(table, frame_valid=np.arange(5) != 1)
     assert "acceleration_error" not in score(lifter(metric=True), gap).overall
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from tf_poselift import checks
 from tf_poselift import config as config_lib
 from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import reader
@@ -24,6 +25,7 @@ def evaluate(
     data_dir: str | None = None,
     checkpoint: str | None = None,
     noise: Sequence[str] = (),
+    by: Sequence[str] = (),
     output_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Scores a run; prints a table, writes results.json and poses.png.
@@ -39,6 +41,8 @@ def evaluate(
       data_dir: folder of prepared data sets.
       checkpoint: path of a checkpoint; the newest by default.
       noise: FIELD=VALUE of `noise.Noise`, put on the 2D.
+      by: groups beside the actions: "subject", "scene", or several labels
+        joined by "+" ("subject+action").
       output_dir: `WORKDIR/evaluation/DATASET-SPLIT` by default.
 
     Returns:
@@ -49,10 +53,11 @@ def evaluate(
       ValueError: no map to the model's skeleton, no 3D, nothing to evaluate.
     """
     run = run_folder.load(workdir, checkpoint=checkpoint, averaged=False)
+    for kinds in by:
+        for kind in kinds.split("+"):
+            checks.check_member("label", kind, ("action", "subject", "scene"))
     kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
-    table = reader.read(
-        dataset, split, data_dir, skeleton=run.method.skeleton
-    )
+    table = reader.read(dataset, split, data_dir, skeleton=run.method.skeleton)
     if noise:
         table = noise_lib.apply(table, kind_of_noise, seed=0)
     scores.check_joints_3d(table)
@@ -76,6 +81,7 @@ def evaluate(
         dataset=dataset,
         split=split,
         commit=run_folder.commit(),
+        by=by,
         weights="averaged" if run.method.averages else "last",
         last_weights=last,
         floor=scores.score(floor, table).overall,

@@ -18,7 +18,10 @@ COLUMNS = (
     "pa_mpjpe_reflect",
     "n_mpjpe",
     "mpjpe",
+    "pck_150",
+    "auc",
     "n_pck_150",
+    "n_auc",
     "mirror_rate",
 )
 
@@ -29,6 +32,7 @@ def results(
     dataset: str,
     split: str,
     commit: str,
+    by: Sequence[str] = (),
     **further: Any,
 ) -> dict[str, Any]:
     """Returns the content of `results.json`.
@@ -38,8 +42,14 @@ def results(
       dataset: the data set's name, as it was asked for.
       split: the split's name.
       commit: of the code that evaluated.
+      by: further groups: "subject", "scene", or several labels joined by "+".
       **further: more entries, ready for JSON.
     """
+    groups = {}
+    for kinds in ("action", *by):
+        names = kinds.split("+")
+        groups[f"by_{kinds}"] = scores.by(*names)
+        groups[f"poses_by_{kinds}"] = scores.poses_by(*names)
     return {
         "dataset": dataset,
         "split": split,
@@ -48,8 +58,7 @@ def results(
         "without_truth": scores.without_truth,
         "overall": scores.overall,
         "overall_mean_over_actions": scores.overall_mean_over_actions,
-        "by_action": scores.by_action,
-        "poses_by_action": scores.poses_by_action,
+        **groups,
         "commit": commit,
         **further,
     }
@@ -58,16 +67,20 @@ def results(
 def text_table(
     content: dict[str, Any], columns: Sequence[str] = COLUMNS
 ) -> str:
-    """Formats `results` as a table of actions and metrics.
+    """Formats `results` as a table of actions (and more groups) and metrics.
 
     An entry `floor` ({metric: value}) becomes the last row; `last_weights`
     one above it, where `weights` says that the others are of averaged ones.
     What has no value is shown as "-".
     """
     shown = [name for name in columns if name in content["overall"]]
-    rows = [
-        (action, content["poses_by_action"][action], values)
-        for action, values in content["by_action"].items()
+    groups = [
+        [
+            (name, content[f"poses_{key}"][name], values)
+            for name, values in content[key].items()
+        ]
+        for key in content
+        if key.startswith("by_")
     ]
     means = content["overall_mean_over_actions"]
     below = [
@@ -78,7 +91,7 @@ def text_table(
         below.append(("last weights, poses", "", content["last_weights"]))
     if "floor" in content:
         below.append(("floor (depth 0)", "", content["floor"]))
-    wide = max(len(name) for name, _, _ in rows + below)
+    wide = max(len(name) for group in [*groups, below] for name, _, _ in group)
 
     def line(name, poses, values: Mapping[str, float]) -> str:
         cells = [f"{_cell(values.get(m)):>{max(len(m), 7)}}" for m in shown]
@@ -88,7 +101,9 @@ def text_table(
         [f"{'action':<{wide}}", f"{'poses':>8}"] + [f"{m:>7}" for m in shown]
     )
     rule = "-" * len(head)
-    lines = [head, rule, *(line(*row) for row in rows), rule]
+    lines = [head, rule]
+    for group in groups:
+        lines += [*(line(*row) for row in group), rule]
     return "\n".join(lines + [line(*row) for row in below])
 
 

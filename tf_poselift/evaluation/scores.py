@@ -22,14 +22,14 @@ class Scores:
       per_pose: {metric: [P]}, in the units of `metrics`; NaN where a pose has
         no value, which counts in no mean.
       positions: [P] where the poses stand in the predictions.
-      actions: [P] names.
+      labels: {"action", "subject", "scene": [P] names}.
       invalid: number of poses that the lifter refused.
       without_truth: number of other poses whose true root is unknown.
     """
 
     per_pose: dict[str, np.ndarray]
     positions: np.ndarray
-    actions: np.ndarray
+    labels: dict[str, np.ndarray]
     invalid: int = 0
     without_truth: int = 0
 
@@ -38,35 +38,43 @@ class Scores:
         """Every metric, averaged over poses."""
         return _means(self.per_pose)
 
-    @property
-    def by_action(self) -> dict[str, dict[str, float]]:
-        """Every metric, averaged over the poses of each action."""
+    def by(self, *kinds: str) -> dict[str, dict[str, float]]:
+        """Every metric, averaged over the poses of each label.
+
+        Args:
+          *kinds: one or several of `labels`, which are then joined by a space.
+        """
+        names = self._names(kinds)
         return {
-            str(action): _means(
+            name: _means(
                 {
-                    metric: values[self.actions == action]
+                    metric: values[names == name]
                     for metric, values in self.per_pose.items()
                 }
             )
-            for action in np.unique(self.actions)
+            for name in np.unique(names).tolist()
         }
+
+    def poses_by(self, *kinds: str) -> dict[str, int]:
+        """Number of poses of each label."""
+        names, counts = np.unique(self._names(kinds), return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    def _names(self, kinds) -> np.ndarray:
+        columns = [self.labels[kind] for kind in kinds]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([" ".join(row) for row in rows])
 
     @property
     def overall_mean_over_actions(self) -> dict[str, float]:
-        """The unweighted mean of `by_action`: a rare action counts as much."""
-        rows = self.by_action.values()
+        """The unweighted mean over actions: a rare one counts as much."""
+        rows = self.by("action").values()
         return _means(
             {
                 metric: np.array([row.get(metric, np.nan) for row in rows])
                 for metric in self.per_pose
             }
         )
-
-    @property
-    def poses_by_action(self) -> dict[str, int]:
-        """Number of poses of each action."""
-        actions, counts = np.unique(self.actions, return_counts=True)
-        return dict(zip(actions.tolist(), counts.tolist(), strict=True))
 
 
 def score(predictions: prediction.Predictions, table: tables.Table) -> Scores:
@@ -105,10 +113,19 @@ def score(predictions: prediction.Predictions, table: tables.Table) -> Scores:
     return Scores(
         per_pose=per_pose,
         positions=positions,
-        actions=np.array(table.action_names)[table.action[rows]],
+        labels=_labels(table, rows),
         invalid=invalid,
         without_truth=int((predictions.valid & ~root_known).sum()),
     )
+
+
+def _labels(table: tables.Table, rows: np.ndarray) -> dict[str, np.ndarray]:
+    clips = table.clip_of_row[rows]
+    return {
+        "action": np.array(table.action_names)[table.action[rows]],
+        "subject": np.array(table.subject)[clips],
+        "scene": np.array(table.scene)[clips],
+    }
 
 
 def _acceleration_error(predicted, truth, known, rows, views, table):

@@ -23,7 +23,7 @@ Prior card: no number from 3D. The split into legs and torso is the skeleton's.
 Where the paper is silent, inconsistent or misprinted ("ours"):
 - Its 16 joints are `human36m_17` without the root. Networks see and predict
   all joints but the root; a virtual root leaves out none.
-- P is orthographic: the pose is (x, y, z^). Its reprojection is lifted as it is.
+- P is orthographic: the pose is (x, y, z^). Reprojections are not normalised.
 - Width 1024 and ReLU as in Martinez 2017, which the networks follow; initial
   weights U(-1, 1) / sqrt(inputs), of the last layer a hundredth of it: else
   Tanh starts saturated.
