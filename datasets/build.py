@@ -1,7 +1,9 @@
-"""Builds data sets into TFRecords, without Apache Beam.
+"""Builds data sets into TFRecords.
 
 python datasets/build.py --dataset=deepmimic
 python datasets/build.py --dataset=cmu_mocap,cmu_bvh --manual_dir=RAW
+python datasets/build.py --dataset=keypoints --manual_dir=DETECTIONS \\
+    --skeleton=coco_17 --name=my_video
 """
 
 import importlib
@@ -16,6 +18,7 @@ from absl import flags
 from absl import logging
 
 from tf_poselift import checks
+from tf_poselift.data import generation
 
 _DATASET = flags.DEFINE_list(
     "dataset", None, "NAME[/CONFIG], several by comma.", required=True
@@ -28,6 +31,23 @@ _MANUAL_DIR = flags.DEFINE_string(
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Delete what is already built and build it again."
+)
+_BEAM = flags.DEFINE_bool(
+    "beam", False, "Make the records with Apache Beam (aistpp, surreal)."
+)
+
+# Only for `keypoints`, the user's own (docs/own_data.md).
+_OWN = (
+    flags.DEFINE_string("name", None, "The data set will be keypoints/NAME."),
+    flags.DEFINE_string("skeleton", None, "Of the detector: NAME, or a YAML."),
+    flags.DEFINE_string("calibration", None, "TOML of the cameras, if any."),
+    flags.DEFINE_float("fps", None, "Frames per second; default: 30."),
+    flags.DEFINE_string("image_size", None, "WIDTH,HEIGHT in pixels."),
+    flags.DEFINE_float(
+        "min_score", None, "Joints of a lower score are missing; default: 0.3."
+    ),
+    flags.DEFINE_string("format", None, "Default: the files' form tells."),
+    flags.DEFINE_bool("stills", None, "Every detection is another person."),
 )
 
 ROOT = pathlib.Path(__file__).parent
@@ -56,19 +76,36 @@ def manual_folder(name: str, manual_dir: str | None) -> str | None:
     return manual_dir
 
 
-def build(dataset: str, data_dir, manual_dir, overwrite: bool) -> None:
-    """Builds one data set `NAME[/CONFIG]` and prints what was written."""
-    name, _, config = dataset.partition("/")
-    cls = builder_class(name)
+def choose_config(cls, name: str, config: str, folder, own: dict):
+    """Returns the configuration; `own` are the options of `keypoints`."""
+    if hasattr(cls, "config_of"):
+        return cls.config_of(folder, own | ({"name": config} if config else {}))
+    if own:
+        given = ", ".join(f"--{option}" for option in own)
+        raise ValueError(f"{given}: for --dataset=keypoints alone.")
     if config:
         known = list(cls.builder_configs) or ["(none)"]
         checks.check_member(f"configuration of `{name}`", config, known)
-    builder = cls(config=config or None, data_dir=data_dir)
+    return config or None
+
+
+def build(
+    dataset: str, data_dir, manual_dir, overwrite: bool, *, beam=False, **own
+) -> None:
+    """Builds one data set `NAME[/CONFIG]` and prints what was written."""
+    name, _, config = dataset.partition("/")
+    cls = builder_class(name)
+    if beam and not issubclass(cls, generation.Builder):
+        raise ValueError(f"--beam: `{name}` is too small for it; leave it out.")
+    folder = manual_folder(name, manual_dir)
+    config = choose_config(cls, name, config, folder, own)
+    builder = cls(config=config, data_dir=data_dir)
     print(f"{builder.info.full_name} -> {builder.data_dir}", flush=True)
     reuse = pathlib.Path(builder.data_dir).exists() and not overwrite
     mode = tfds.download.GenerateMode
     options = tfds.download.DownloadConfig(
-        manual_dir=manual_folder(name, manual_dir),
+        manual_dir=folder,
+        beam_runner="DirectRunner" if beam else None,
         download_mode=mode.REUSE_DATASET_IF_EXISTS
         if reuse
         else mode.REUSE_CACHE_IF_EXISTS,
@@ -79,8 +116,10 @@ def build(dataset: str, data_dir, manual_dir, overwrite: bool) -> None:
     splits = builder.info.splits
     clips = ", ".join(f"{s} {splits[s].num_examples}" for s in splits)
     size = sum(split.num_bytes for split in splits.values()) / 1e6
-    done = "already built" if reuse else seconds
+    done = "already built; --overwrite builds it again" if reuse else seconds
     print(f"  clips: {clips}; {size:.1f} MB; {done}", flush=True)
+    for note in getattr(builder, "notes", ()):
+        print(f"  note: {note}", flush=True)
 
 
 def main(argv: list[str]) -> None:
@@ -88,9 +127,10 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     options = (_DATA_DIR.value, _MANUAL_DIR.value, _OVERWRITE.value)
+    own = {flag.name: flag.value for flag in _OWN if flag.value is not None}
     try:
         for dataset in _DATASET.value:
-            build(dataset, *options)
+            build(dataset, *options, beam=_BEAM.value, **own)
     except ERRORS as error:
         sys.exit(f"\nerror: {error}")  # not on a progress bar's line
 

@@ -1,17 +1,22 @@
 """docs/own_data.md does what it says."""
 
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from tf_poselift import skeletons
 from tf_poselift.data import reader
+from tf_poselift.keypoint_files import reading
 from tf_poselift.training import run_folder
 from tf_poselift.training import training
 
-PAGE = pathlib.Path(__file__).parent.parent / "docs" / "own_data.md"
+ROOT = pathlib.Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "own_data.md"
 CLIPS, FRAMES = 9, 12
 
 
@@ -83,14 +88,75 @@ def test_kudo2018_trains_on_them_with_the_facing_rule(dataset, tmp_path):
     assert run.method.skeleton == skeletons.load("coco_17")
 
 
+def _commands(text: str) -> list[str]:
+    return re.findall(r"^python .*(?:\n .*)*", text, re.M)
+
+
 def test_the_commands_and_links_of_the_page_are_there():
     text = PAGE.read_text("utf-8")
     scripts = []
-    for command in re.findall(r"^python .*(?:\n .*)*", text, re.M):
+    for command in _commands(text):
         scripts.append(command.split()[1])
-        source = (PAGE.parent.parent / scripts[-1]).read_text("utf-8")
+        source = (ROOT / scripts[-1]).read_text("utf-8")
+        if "import build  #" in source:  # and its flags
+            source += (ROOT / "datasets" / "build.py").read_text("utf-8")
         for flag in re.findall(r"--(\w+)", command):
             assert f'"{flag}"' in source, (scripts[-1], flag)
-    assert scripts == ["trainers/train.py", "serving/export.py"]
-    for link in re.findall(r"\]\((\w+\.md)", text):
+    assert scripts == [
+        "datasets/check.py",
+        "datasets/build.py",
+        "trainers/train.py",
+        "serving/export.py",
+        "datasets/build.py",
+        "trainers/triangulate.py",
+    ]
+    for link in re.findall(r"\]\(([\w./]+\.md)", text):
         assert (PAGE.parent / link).is_file(), link
+
+
+def _first_column(text: str, heading: str) -> list[str]:
+    """The words in backticks that the rows of a table begin with."""
+    table = text.split(heading)[1].split("\n\n")[0]
+    return re.findall(r"^\| `-{0,2}(\w+)` \|", table, re.M)
+
+
+def test_the_tables_of_the_page_have_every_format_and_flag():
+    text = PAGE.read_text("utf-8")
+    found = _first_column(text, "| format | a video is")
+    assert sorted(found) == sorted(reading.FORMATS)
+    build = (ROOT / "datasets" / "build.py").read_text("utf-8")
+    own = build.split("_OWN = (")[1].split("\n)\n")[0]
+    flags = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', own)
+    assert sorted(_first_column(text, "| flag of")) == sorted(flags)
+
+
+def test_a_folder_becomes_a_trained_lifter(tmp_path):
+    """The second and the third command of the page, on made-up files."""
+    build, train = _commands(PAGE.read_text("utf-8"))[1:3]
+    raw = ROOT / "datasets" / "keypoints" / "dummy_data" / "keypoints"
+    words = [*build.replace("\\\n", "").split()[1:], f"--data_dir={tmp_path}"]
+    words = [word.replace("=DIR", f"={raw}") for word in words]
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "clips: train 6, validation 1" in done.stdout
+    assert "note: 0.9% of all joints are missing" in done.stdout
+    (dataset,) = re.findall(r"--dataset=(\S+)", train)
+    logs = training.train(
+        "kudo2018",
+        dataset=dataset,
+        data_dir=str(tmp_path),
+        workdir=str(tmp_path / "run"),
+        steps=2,
+        batch_size=8,
+        overrides=["width=16"],
+        strategy="one",
+        flip=True,
+    )
+    assert np.isfinite(list(logs.values())).all()

@@ -1,6 +1,7 @@
 """AIST++: dancers seen by nine calibrated cameras, real detections and 3D."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow_datasets as tfds
 from aistpp import annotations
 
 from tf_poselift import skeletons
+from tf_poselift.data import generation
 from tf_poselift.data import raw_files
 from tf_poselift.data import records
 from tf_poselift.geometry import cameras as camera_geometry
@@ -38,7 +40,7 @@ class RateConfig(tfds.core.BuilderConfig):
     stride: int
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(generation.Builder):
     """Builds the `aistpp` data set."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -52,11 +54,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         f"from {URL}. If you have them, give the folder that holds this tree "
         f"as `--manual_dir`:\n{TREE}"
     )
-
-    def __init__(self, *, beam: bool = False, **kwargs):
-        """Builds with Apache Beam if `beam` is true."""
-        self._beam = beam
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return records.dataset_info(
@@ -83,12 +80,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, folder: pathlib.Path, sequences: list[str]):
         stride = self.builder_config.stride
-        if not self._beam:
-            return (clip(folder, s, stride=stride) for s in sequences)
-        beam = tfds.core.lazy_imports.apache_beam
-        return beam.Create(sequences) | beam.Map(
-            lambda sequence: clip(folder, sequence, stride=stride)
-        )
+        make = functools.partial(clip, folder, stride=stride)
+        return self.make_examples(sequences, make)
 
 
 def check(folder: pathlib.Path | None) -> raw_files.Findings:

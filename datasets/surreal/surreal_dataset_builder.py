@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from surreal import clips
 
 from tf_poselift import skeletons
+from tf_poselift.data import generation
 from tf_poselift.data import raw_files
 from tf_poselift.data import records
 
@@ -21,7 +22,7 @@ class Config(tfds.core.BuilderConfig):
     """One of the three runs over all sequences; its name is its folder's."""
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(generation.Builder):
     """Builds the `surreal` data set."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -85,8 +86,7 @@ those that are built are needed; `val` is not.
         }
 
     def _generate_examples(self, paths: Iterable[pathlib.Path]):
-        for path in paths:
-            yield clips.clip(path)
+        return self.make_examples(paths, clips.clip)
 
 
 def check(folder: pathlib.Path | None) -> raw_files.Findings:

@@ -157,13 +157,14 @@ def test_damaged_files_are_named(folder):
 def test_beam_builds_the_same_records(tmp_path):
     pytest.importorskip("apache_beam", reason="needs pip install -e '.[build]'")
     read = []
-    for beam in (False, True):
-        builder = aistpp.Builder(
-            config="60hz", data_dir=tmp_path / str(beam), beam=beam
-        )
+    for runner in (None, "DirectRunner"):
+        builder = aistpp.Builder(config="60hz", data_dir=tmp_path / str(runner))
         builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=DUMMY)
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=DUMMY, beam_runner=runner
+            )
         )
+        assert builder._beam == bool(runner)
         examples = builder.as_dataset(split="train").as_numpy_iterator()
         read.append({e[schema.CLIP_ID]: e for e in examples})
     assert set(read[0]) == set(read[1])

@@ -15,9 +15,9 @@ PREPARED = pathlib.Path("deepmimic") / "1.0.0"
 # Several calls in one process, which takes seconds to start.
 CALLS = """
 import build
-def call(*arguments):
+def call(*arguments, **own):
     try:
-        build.build(*arguments)
+        build.build(*arguments, **own)
     except build.ERRORS as error:
         print(error)
 """
@@ -88,7 +88,7 @@ def test_a_second_call_reuses_and_wrong_arguments_are_named(built, tmp_path):
     expected = "Unknown configuration of `deepmimic` `large`. Known: (none)."
     assert expected in config
     assert "`--manual_dir` must be a folder with the raw files" in empty
-    assert "must hold DeepMimic's clips. Missing: humanoid/humanoid" in other
+    assert "is not complete. Missing:\n  - humanoid/humanoid" in other
 
 
 def test_an_unknown_data_set_lists_the_known_ones():
@@ -114,3 +114,30 @@ def test_a_bad_clip_ends_in_one_line_and_leaves_nothing(tmp_path):
     assert last_line.startswith(f"error: {clip} must be JSON")
     left = [p for p in (tmp_path / "data").rglob("*") if p.is_file()]
     assert left == []
+
+
+def test_the_options_of_keypoints_are_for_keypoints(tmp_path):
+    raw = DATASETS / "keypoints" / "dummy_data" / "views"
+    flags = [f"--data_dir={tmp_path}", "--name=session"]
+    done = _build("--dataset=deepmimic", *flags)
+    assert done.returncode == 1
+    assert "error: --name: for --dataset=keypoints alone." in done.stderr
+    done = _build("--dataset=keypoints", f"--manual_dir={raw}", *flags)
+    assert done.returncode == 0, done.stderr
+    assert "keypoints/session/1.0.0 -> " in done.stdout
+    assert "note: a single clip: its last 1 of 10 frames" in done.stdout
+    folder = tmp_path / "keypoints" / "session" / "1.0.0"
+    info = tfds.builder_from_directory(str(folder)).info
+    assert info.metadata["skeleton"]["name"] == "body_25b"
+    assert info.description.startswith("Your own 2D keypoints")
+    done = _build("--dataset=keypoints/session", *flags)
+    assert "error: `--manual_dir` must name the folder" in done.stderr
+    again = (f"--manual_dir={raw}", "--fps=50", *flags)
+    done = _build("--dataset=keypoints", *again)
+    assert "error: keypoints/session/1.0.0 was built with other" in done.stderr
+
+
+def test_beam_is_for_large_data_sets():
+    done = _build("--dataset=deepmimic", "--beam")
+    assert done.returncode == 1
+    assert "--beam: `deepmimic` is too small" in done.stderr

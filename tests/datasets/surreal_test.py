@@ -187,3 +187,24 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match=r"_info.mat: `joints2D` \[2, 24, T\]"):
         clips.clip(path)
+
+
+def test_beam_builds_the_same_records(tmp_path):
+    pytest.importorskip("apache_beam", reason="needs pip install -e '.[build]'")
+    read = []
+    for runner in (None, "DirectRunner"):
+        builder = surreal.Builder(
+            config="run0", data_dir=tmp_path / str(runner)
+        )
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=DUMMY, beam_runner=runner
+            )
+        )
+        assert builder._beam == bool(runner)
+        examples = builder.as_dataset(split="train").as_numpy_iterator()
+        read.append({e[schema.CLIP_ID]: e for e in examples})
+    assert set(read[0]) == set(read[1])
+    for name, example in read[0].items():
+        for key in (schema.KEYPOINTS_2D, schema.JOINTS_3D, schema.SCORES):
+            np.testing.assert_array_equal(example[key], read[1][name][key])
