@@ -123,3 +123,14 @@ def test_objects_within_numpy_arrays_are_checked_too(tmp_path):
     with pytest.raises(ValueError, match="nothing of it was run"):
         restricted_pickle.load(path)
     assert not mark.exists()
+
+
+def test_an_entry_that_was_changed_is_refused(tmp_path):
+    path = tmp_path / "poses.npz"
+    np.savez(path, positions=POSES)  # stored, not packed
+    data = bytearray(path.read_bytes())
+    # The value of a number; the pickle still reads.
+    data[data.index(b"@\x04\0\0\0\0\0\0") + 1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="poses.npz is no npz.*CRC"):
+        restricted_pickle.load_npz(path)

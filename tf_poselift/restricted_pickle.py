@@ -6,10 +6,10 @@ of it; anything else is refused before it is made.
 """
 
 import codecs
-import io
 import os
 import pickle
 import zipfile
+from typing import IO
 from typing import Any
 
 import numpy as np
@@ -73,13 +73,15 @@ def load_npz(path: str | os.PathLike) -> dict[str, Any]:
       FileNotFoundError: no such file.
     """
     try:
+        content = {}
         with zipfile.ZipFile(path) as archive:
-            return {
-                name.removesuffix(".npy"): _entry(
-                    io.BytesIO(archive.read(name)), f"{path}, `{name}`"
-                )
-                for name in archive.namelist()
-            }
+            for name in archive.namelist():
+                # Read as it is unpacked: entries may be half a gigabyte.
+                with archive.open(name) as file:
+                    entry = _entry(file, f"{path}, `{name}`")
+                    file.read()  # to the end, where the checksum is compared
+                content[name.removesuffix(".npy")] = entry
+        return content
     except zipfile.BadZipFile as error:
         raise ValueError(
             f"{path} is no npz file, or only the start of one: {error}. "
@@ -87,7 +89,7 @@ def load_npz(path: str | os.PathLike) -> dict[str, Any]:
         ) from error
 
 
-def _entry(file: io.BytesIO, where: str) -> Any:
+def _entry(file: IO[bytes], where: str) -> Any:
     form = np.lib.format
     try:
         version = form.read_magic(file)

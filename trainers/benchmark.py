@@ -1,19 +1,25 @@
-"""Times a training step beside its bare matrix products.
+"""Times a training step beside its bare matrix products, or the data's way.
 
 python trainers/benchmark.py --what=step --method=kudo2018 --batch_size=1024
+python trainers/benchmark.py --what=data
 """
 
 import dataclasses
+import importlib
 import json
+import pathlib
 import sys
+import tempfile
+from typing import Any
 
 from absl import app
 from absl import flags
 from absl import logging
 
+from tf_poselift.training import data_benchmark
 from tf_poselift.training import step_benchmark
 
-_WHAT = flags.DEFINE_enum("what", "step", ["step"], "What is timed.")
+_WHAT = flags.DEFINE_enum("what", "step", ["step", "data"], "What is timed.")
 _METHOD = flags.DEFINE_string("method", "kudo2018", "Method.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 1024, "Poses of a step.", 1)
 _PRECISION = flags.DEFINE_enum(
@@ -24,15 +30,19 @@ _CONFIG = flags.DEFINE_multi_string(
 )
 _STEPS = flags.DEFINE_integer("steps", 20, "Steps of a round.", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; medians are shown.", 1)
+_FRAMES = flags.DEFINE_integer("frames", 2500, "Data: frames of a take.", 1)
+_CLIPS = flags.DEFINE_integer(
+    "clips", 20, "Data: clips that are read; 156 are all of Human3.6M's.", 1
+)
 _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
 
+DATASETS = pathlib.Path(__file__).parents[1] / "datasets"
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
-    logging.set_verbosity(logging.WARNING)
-    try:
-        result = step_benchmark.measure(
+
+def step() -> dict[str, Any]:
+    """Times a training step."""
+    return dataclasses.asdict(
+        step_benchmark.measure(
             _METHOD.value,
             batch_size=_BATCH_SIZE.value,
             precision=_PRECISION.value,
@@ -40,12 +50,43 @@ def main(argv: list[str]) -> None:
             steps=_STEPS.value,
             rounds=_ROUNDS.value,
         )
+    )
+
+
+def data() -> dict[str, Any]:
+    """Times `human36m` on made-up files of its size, and reading records."""
+    sys.path.insert(0, str(DATASETS))
+    module = importlib.import_module("human36m.human36m_dataset_builder")
+    made_up = importlib.import_module("human36m.make_dummy_data")
+    values = {}
+    for form in made_up.FORMS:
+        with tempfile.TemporaryDirectory() as folder:
+            made_up.write(pathlib.Path(folder), form, frames=_FRAMES.value)
+            builder = module.Builder(config="gt", data_dir=f"{folder}/none")
+            result = data_benchmark.building(builder, folder)
+        values |= {
+            f"{form}: {name}": value
+            for name, value in dataclasses.asdict(result).items()
+        }
+    result = data_benchmark.reading(clips=_CLIPS.value, frames=_FRAMES.value)
+    return values | {
+        f"reading: {name}": value
+        for name, value in dataclasses.asdict(result).items()
+    }
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
+    logging.set_verbosity(logging.WARNING)
+    try:
+        values = step() if _WHAT.value == "step" else data()
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    values = dataclasses.asdict(result)
+    width = max(20, *(len(name) for name in values))
     for name, value in values.items():
         shown = f"{value:.4g}" if isinstance(value, float) else value
-        print(f"{name:20} {shown}")
+        print(f"{name:{width}} {shown}")
     if _JSON.value:
         with open(_JSON.value, "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2)

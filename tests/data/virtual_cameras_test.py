@@ -30,6 +30,21 @@ def test_human36m_sees_the_golden_point():
     assert keypoints_2d.dtype == joints_camera.dtype == np.float32
 
 
+def test_view_with_the_lens_model_of_human36m():
+    cameras = virtual_cameras.human36m()["S1"]
+    keypoints_2d, _ = virtual_cameras.view(POINT, cameras, model="human36m")
+    np.testing.assert_allclose(
+        keypoints_2d[0, :, 0],
+        [
+            [437.459, 449.033],
+            [595.901, 406.866],
+            [576.856, 376.462],
+            [546.010, 359.354],
+        ],
+        atol=1e-3,
+    )
+
+
 def test_human36m_has_seven_subjects_and_two_image_sizes():
     sets = virtual_cameras.human36m()
     assert list(sets) == ["S1", "S5", "S6", "S7", "S8", "S9", "S11"]

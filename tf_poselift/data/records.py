@@ -116,6 +116,8 @@ def example(
 ) -> dict[str, Any]:
     """Returns the record of one clip, for `yield clip_id, example(...)`.
 
+    Arrays of the record's types are taken as they are, not copied.
+
     Args:
       clip_id: unique in the data set.
       fps: frames per second, > 0.
@@ -162,7 +164,9 @@ def example(
         schema.FRAME_VALID: _or(frame_valid, np.ones(frames, bool)),
         schema.FRAME_ACTION: _or(frame_action, np.full(frames, -1)),
         schema.KEYPOINTS_2D: keypoints_2d,
-        schema.SCORES: _or(scores, np.ones((frames, views, joints))),
+        schema.SCORES: _or(
+            scores, np.ones((frames, views, joints), np.float32)
+        ),
         schema.IMAGE_SIZE: _or(image_size, np.zeros((views, 2))),
     }
     fields = dict(schema.ALWAYS)
@@ -203,8 +207,9 @@ def _cast(values, fields, sizes: Mapping[str, int]) -> dict[str, Any]:
             raise ValueError(
                 f"`{key}` must have shape {shape}. Received: {array.shape}."
             )
-        checks.check_finite(key, array)
-        record[key] = array.astype(field.dtype)
+        if array.dtype.kind not in "bi":  # those are always finite
+            checks.check_finite(key, array)
+        record[key] = array.astype(field.dtype, copy=False)
     return record
 
 

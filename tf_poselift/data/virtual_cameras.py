@@ -51,13 +51,14 @@ class Cameras:
 
 
 def view(
-    joints_world: np.ndarray, cameras: Cameras
+    joints_world: np.ndarray, cameras: Cameras, *, model: str = "opencv"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sees joints with every camera.
 
     Args:
       joints_world: [T, J, 3] mm.
       cameras: V cameras.
+      model: of the distortion, see `geometry.cameras`.
 
     Returns:
       keypoints_2d [T, V, J, 2] pixels (with the cameras' distortion) and
@@ -79,7 +80,7 @@ def view(
             f"{depth.min():.0f} mm in view {depth.argmin()}."
         )
     keypoints_2d = camera_geometry.project(
-        joints_camera, cameras.intrinsics, cameras.distortion
+        joints_camera, cameras.intrinsics, cameras.distortion, model=model
     )
     return (
         np.asarray(keypoints_2d, np.float32),
