@@ -31,9 +31,15 @@ _OFFICIAL = ("HumanEvaI_Data_CD*.tar", "S*/Mocap_Data", "*/S*/Mocap_Data")
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class Config(tfds.core.BuilderConfig):
-    """Which 2D: a kind of `files.NPZ_2D`."""
+    """Which 2D, and whether with a calibration.
+
+    Attributes:
+      kind: of `files.NPZ_2D`.
+      calibrated: with the cameras of the official download.
+    """
 
     kind: str
+    calibrated: bool = False
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -48,6 +54,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="2D: Mask R-CNN of Detectron, no head.",
             kind="detectron",
         ),
+        Config(
+            name="gt_calibrated",
+            description="2D: projected 3D; with the official calibration.",
+            kind="gt",
+            calibrated=True,
+        ),
+        Config(
+            name="detectron_calibrated",
+            description="2D: Mask R-CNN of Detectron, no head; with the "
+            "official calibration.",
+            kind="detectron",
+            calibrated=True,
+        ),
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
 HumanEva-I is given out after registration at {ADDRESS} and may not be passed
@@ -60,6 +79,9 @@ of the OFS files; 15 joints), and name a folder with `--manual_dir` that has
 
 and, for the configuration `detectron`, {files.NPZ_3D} and
   {files.NPZ_2D["detectron"]} (its address stands there too).
+The configurations `..._calibrated` also need, as in the official download,
+
+  S1/Calibration_Data/C1.cal, C2.cal, C3.cal; S2/... and S3/...
 """
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -69,14 +91,16 @@ and, for the configuration `detectron`, {files.NPZ_3D} and
             views=cameras.VIEWS,
             action_names=takes.ACTIONS,
             joints_3d=True,
-            cameras=False,
+            cameras=self.builder_config.calibrated,
             homepage=ADDRESS,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         folder = raw_files.manual_folder(dl_manager)
         kind = self.builder_config.kind
-        findings = check(folder, kind)
+        findings = check(
+            folder, kind, calibrated=self.builder_config.calibrated
+        )
         findings.require(folder, self.MANUAL_DOWNLOAD_INSTRUCTIONS)
         clips = files.find(folder, kind).read()
         by_id = {take.clip_id: take for take in clips}
@@ -86,12 +110,15 @@ and, for the configuration `detectron`, {files.NPZ_3D} and
         test = sorted(set(by_id) - {*train, *validation})
         splits = {"train": train, "validation": validation, "test": test}
         return {
-            split: self._generate_examples(clips, [by_id[i] for i in clip_ids])
+            split: self._generate_examples(
+                folder, clips, [by_id[i] for i in clip_ids]
+            )
             for split, clip_ids in splits.items()
         }
 
     def _generate_examples(
         self,
+        folder: pathlib.Path,
         clips: Mapping[takes.Take, Callable[[], files.Clip]],
         chosen: Sequence[takes.Take],
     ):
@@ -100,6 +127,13 @@ and, for the configuration `detectron`, {files.NPZ_3D} and
             keypoints, scores = clip.keypoints_2d, None
             if self.builder_config.kind == "detectron":
                 keypoints, scores = from_coco(keypoints)
+            calibration = None
+            joints_3d = cameras.to_cameras(clip.joints_world, take.subject)
+            if self.builder_config.calibrated:
+                calibration = cameras.read_calibration(folder, take.subject)
+                joints_3d = cameras.to_calibrated(
+                    clip.joints_world, calibration
+                )
             yield (
                 take.clip_id,
                 records.example(
@@ -111,9 +145,8 @@ and, for the configuration `detectron`, {files.NPZ_3D} and
                     keypoints_2d=keypoints,
                     scores=scores,
                     image_size=[cameras.IMAGE_SIZE] * cameras.VIEWS,
-                    joints_3d=cameras.to_cameras(
-                        clip.joints_world, take.subject
-                    ),
+                    joints_3d=joints_3d,
+                    cameras=calibration,
                 ),
             )
 
@@ -134,12 +167,15 @@ def from_coco(keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(points, axis=-2), scores
 
 
-def check(folder: pathlib.Path | None, kind: str = "gt") -> raw_files.Findings:
+def check(
+    folder: pathlib.Path | None, kind: str = "gt", *, calibrated: bool = False
+) -> raw_files.Findings:
     """Returns what is there of HumanEva.
 
     Args:
       folder: of the user, or None.
       kind: the 2D that must be there: of `files.NPZ_2D`.
+      calibrated: the calibration must be there, too.
 
     Raises:
       ValueError: names a damaged file, or a name that is no take.
@@ -176,10 +212,19 @@ def check(folder: pathlib.Path | None, kind: str = "gt") -> raw_files.Findings:
                 "centres come out of the official MATLAB code. Convert them "
                 "with VideoPose3D's ConvertHumanEva.m"
             )
-    notes.append(
-        "no cameras in the records: where they stand is public, their lenses "
-        "are not"
-    )
+    absent = [
+        str(path.relative_to(folder))
+        for subject in (takes.SUBJECTS if folder else ())
+        for path in cameras.calibration_files(folder, subject)
+        if not path.is_file()
+    ]
+    if calibrated:
+        missing += [f"{path}, of the official download" for path in absent]
+    elif absent:
+        notes.append(
+            f"{len(absent)} calibration files are not there ({absent[0]} ...); "
+            "only the configurations ..._calibrated need them"
+        )
     for other, name in files.NPZ_2D.items():
         if other != kind and not (folder and (folder / name).exists()):
             notes.append(

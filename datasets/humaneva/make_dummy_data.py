@@ -62,6 +62,20 @@ def write_converted(folder: pathlib.Path) -> None:
             header.write(b"MATLAB 5.0 MAT-file, made up".ljust(116))
 
 
+def write_calibration(folder: pathlib.Path) -> None:
+    """Writes the `.cal` files: the public poses, a made-up lens."""
+    for subject in takes.SUBJECTS:
+        origin = cameras.to_cameras(np.zeros((1, 1, 3)), subject)[0, :, 0]
+        axes = cameras.to_cameras(np.eye(3)[np.newaxis], subject)[0]
+        paths = cameras.calibration_files(folder, subject)
+        for view, path in enumerate(paths):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rotation = (axes[view] - origin[view]).T
+            lens = [750.0, 755.0, 320.0, 240.0, 0.0, -0.2, 0.1, 0.001, 0.0, 0.0]
+            numbers = [*lens, *rotation.ravel(), *origin[view]]
+            path.write_text("".join(f"{number:.9g}\n" for number in numbers))
+
+
 def chunks() -> dict[str, dict[str, np.ndarray]]:
     """Returns {"Train/S1": {"Walking 1 chunk0": [T, 15, 3] metres}}."""
     made = {}
@@ -103,6 +117,7 @@ def main() -> None:
     for kind in files.NPZ_2D:
         write_npz(FOLDER, kind)
     write_converted(FOLDER)
+    write_calibration(FOLDER)
 
 
 if __name__ == "__main__":

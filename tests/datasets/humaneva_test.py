@@ -30,7 +30,7 @@ SKELETON = skeletons.load("humaneva_15")
 class HumanevaTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = humaneva.Builder
     EXAMPLE_DIR = str(DUMMY)
-    BUILDER_CONFIG_NAMES_TO_TEST = ["gt", "detectron"]
+    BUILDER_CONFIG_NAMES_TO_TEST = ["gt", "detectron_calibrated"]
     SPLITS = {"train": 14, "validation": 1, "test": 14}
 
 
@@ -232,3 +232,38 @@ def test_2d_that_does_not_fit_the_3d(tmp_path):
     _npz(tmp_path, views)
     with pytest.raises(ValueError, match="must be ACTION TRIAL chunkNUMBER"):
         _splits(tmp_path)
+
+
+def test_the_official_calibration():
+    plain, calibrated = _splits(DUMMY), _splits(DUMMY, "gt_calibrated")
+    clip = calibrated["test"]["Validate_S2_Jog_1_chunk0"]
+    found = clip[schema.CAMERAS]
+    lens = [[750, 0, 320], [0, 755, 240], [0, 0, 1]]
+    np.testing.assert_array_equal(found[schema.INTRINSICS], [lens] * 3)
+    distortion = np.array([-0.2, 0.1, 0.001, 0, 0], np.float32)
+    np.testing.assert_array_equal(found[schema.DISTORTION], [distortion] * 3)
+    # The made-up files say where the cameras stand as VideoPose3D does.
+    np.testing.assert_allclose(
+        clip[schema.JOINTS_3D],
+        plain["test"]["Validate_S2_Jog_1_chunk0"][schema.JOINTS_3D],
+        atol=1e-2,
+    )
+
+
+def test_calibration_files_that_are_missing_or_damaged(tmp_path):
+    folder = tmp_path / "raw"
+    shutil.copytree(DUMMY, folder)
+    path = folder / "S2" / "Calibration_Data" / "C3.cal"
+    path.write_text("750\n755\n")
+    with pytest.raises(ValueError, match="S2/.*C3.cal must have 22 numbers"):
+        cameras.read_calibration(folder, "S2")
+    path.write_text("x")
+    with pytest.raises(ValueError, match="C3.cal must be numbers"):
+        cameras.read_calibration(folder, "S2")
+    path.unlink()
+    (note,) = [n for n in humaneva.check(folder).notes if "calibration" in n]
+    assert "1 calibration files are not there (S2/Calibration_Data/C3" in note
+    with pytest.raises(
+        FileNotFoundError, match="S2/Calibration_Data/C3.cal, of"
+    ):
+        _splits(folder, "gt_calibrated")
