@@ -35,6 +35,9 @@ _OVERWRITE = flags.DEFINE_bool(
 _BEAM = flags.DEFINE_bool(
     "beam", False, "Make the records with Apache Beam (aistpp, surreal)."
 )
+_NUM_SHARDS = flags.DEFINE_integer(
+    "num_shards", None, "Files of a split; default: by its size.", 1
+)
 
 # Only for `keypoints`, the user's own (docs/own_data.md).
 _OWN = (
@@ -90,7 +93,14 @@ def choose_config(cls, name: str, config: str, folder, own: dict):
 
 
 def build(
-    dataset: str, data_dir, manual_dir, overwrite: bool, *, beam=False, **own
+    dataset: str,
+    data_dir,
+    manual_dir,
+    overwrite: bool,
+    *,
+    beam: bool = False,
+    num_shards: int | None = None,
+    **own,
 ) -> None:
     """Builds one data set `NAME[/CONFIG]` and prints what was written."""
     name, _, config = dataset.partition("/")
@@ -106,6 +116,7 @@ def build(
     options = tfds.download.DownloadConfig(
         manual_dir=folder,
         beam_runner="DirectRunner" if beam else None,
+        num_shards=num_shards,
         download_mode=mode.REUSE_DATASET_IF_EXISTS
         if reuse
         else mode.REUSE_CACHE_IF_EXISTS,
@@ -127,10 +138,11 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     options = (_DATA_DIR.value, _MANUAL_DIR.value, _OVERWRITE.value)
+    how = {"beam": _BEAM.value, "num_shards": _NUM_SHARDS.value}
     own = {flag.name: flag.value for flag in _OWN if flag.value is not None}
     try:
         for dataset in _DATASET.value:
-            build(dataset, *options, beam=_BEAM.value, **own)
+            build(dataset, *options, **how, **own)
     except ERRORS as error:
         sys.exit(f"\nerror: {error}")  # not on a progress bar's line
 

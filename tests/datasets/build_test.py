@@ -141,3 +141,15 @@ def test_beam_is_for_large_data_sets():
     done = _build("--dataset=deepmimic", "--beam")
     assert done.returncode == 1
     assert "--beam: `deepmimic` is too small" in done.stderr
+
+
+def test_number_of_shards(tmp_path):
+    done = _build(
+        "--dataset=deepmimic",
+        f"--data_dir={tmp_path}",
+        f"--manual_dir={DUMMY}",
+        "--num_shards=2",
+    )
+    assert done.returncode == 0, done.stderr
+    files = (tmp_path / PREPARED).glob("deepmimic-train.tfrecord-*")
+    assert len(list(files)) == 2
