@@ -1,9 +1,11 @@
-"""Exports a trained run as a SavedModel for TensorFlow Serving.
+"""Exports a trained run: for TensorFlow Serving, LiteRT or ONNX Runtime.
 
     python serving/export.py --workdir=runs/kudo --model_dir=models/lifter
 
-Writes models/lifter/1, or the next free version. Nothing appears there unless
-the model answers through TensorFlow's C API as it does in Python.
+Writes the SavedModel models/lifter/1, or the next free version; with
+`--format=litert` models/lifter/litert-1, with `--format=onnx`
+models/lifter/onnx-1. Nothing appears there unless the model answers through
+TensorFlow's C API, or the format's own runtime, as it does in Python.
 """
 
 import os
@@ -16,6 +18,7 @@ from absl import flags
 from absl import logging
 
 from tf_poselift.export import model_card
+from tf_poselift.export import portable
 from tf_poselift.export import saved_model
 from tf_poselift.training import run_folder
 
@@ -28,28 +31,38 @@ _MODEL_DIR = flags.DEFINE_string(
     "Folder of the model's versions; its name is the model's name.",
     required=True,
 )
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "savedmodel",
+    ["savedmodel", *portable.FORMATS],
+    "What is written.",
+)
 _VERSION = flags.DEFINE_integer(
     "version", None, "A free version number; the next one by default."
 )
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Path of a checkpoint; the newest by default."
+    "checkpoint",
+    None,
+    "Path of a checkpoint, or `best`; the newest by default.",
 )
 
 
 def export() -> None:
+    kind = _FORMAT.value
+    if kind in portable.FORMATS:
+        portable.require(kind)
     run = run_folder.load(_WORKDIR.value, checkpoint=_CHECKPOINT.value)
     print(
         f"Exports {run.settings['method']} at step {run.step} of "
         f"{_WORKDIR.value}, trained on {', '.join(run.settings['data'])}; "
-        f"writes to {_MODEL_DIR.value}",
+        f"writes {kind} to {_MODEL_DIR.value}",
         flush=True,
     )
-    path = saved_model.export(
-        run.method,
-        _MODEL_DIR.value,
-        version=_VERSION.value,
-        card=model_card.describe_run(run),
-    )
+    about = {"version": _VERSION.value, "card": model_card.describe_run(run)}
+    if kind in portable.FORMATS:
+        path = portable.export(run.method, _MODEL_DIR.value, kind, **about)
+    else:
+        path = saved_model.export(run.method, _MODEL_DIR.value, **about)
     print(_summary(path))
 
 
@@ -66,8 +79,13 @@ def _summary(path: pathlib.Path) -> str:
                     f"  {kind[:-1]:<6}  {tensor:<12}  {row['dtype']:<7}  "
                     f"[{shape}]"
                 )
-    difference = card["checks"]["largest_difference"]
-    lines.append(f"largest difference from the method: {difference:.1e}")
+    words = "largest difference from the method:"
+    for name, file in card.get("files", {}).items():
+        difference, size = file["largest_difference"], file["bytes"] / 2**20
+        lines.append(f"{name}: {size:.1f} MiB, {words} {difference:.1e}")
+    if "checks" not in card:
+        return "\n".join(lines)
+    lines.append(f"{words} {card['checks']['largest_difference']:.1e}")
     model, base_path = card["model"], os.path.abspath(path.parent)
     lines.append(
         "Serve it: python serving/server.py "
@@ -82,7 +100,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     try:
         export()
-    except (ValueError, OSError, tf.errors.OpError) as error:
+    except (ValueError, OSError, ImportError, tf.errors.OpError) as error:
         sys.exit(f"error: {error}")
 
 

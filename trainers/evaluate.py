@@ -28,7 +28,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_string("split", "test", "Split to evaluate on.")
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Path of a checkpoint; default: the newest."
+    "checkpoint", None, "Path of a checkpoint, or `best`; default: the newest."
 )
 _NOISE = flags.DEFINE_multi_string(
     "noise",

@@ -24,7 +24,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_string("split", "validation", "Split to draw from.")
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Path of a checkpoint; default: the newest."
+    "checkpoint", None, "Path of a checkpoint, or `best`; default: the newest."
 )
 _COUNT = flags.DEFINE_integer("count", 25, "Number of poses.", 1)
 _OUTPUT = flags.DEFINE_string(

@@ -28,7 +28,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_string("split", "test", "Split whose poses are lifted.")
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Path of a checkpoint; default: the newest."
+    "checkpoint", None, "Path of a checkpoint, or `best`; default: the newest."
 )
 _FACTOR = flags.DEFINE_float(
     "factor", 1.05, "Of a keypoint's position relative to the root."

@@ -57,6 +57,13 @@ _NOISE = flags.DEFINE_multi_string(
 _TEACHER = flags.DEFINE_string(
     "teacher", None, "Run folder of the lifter to learn from (TIPSy-GAN)."
 )
+_PATIENCE = flags.DEFINE_integer(
+    "patience",
+    None,
+    "Ends the run after so many checkpoints that are not better on held-out "
+    "2D; default: never.",
+    1,
+)
 _SAVE_EVERY = flags.DEFINE_integer(
     "save_every", 1000, "Steps between checkpoints.", 1
 )
@@ -105,6 +112,7 @@ def main(argv: list[str]) -> None:
             skeleton=_SKELETON.value,
             noise=_NOISE.value,
             teacher=_TEACHER.value,
+            patience=_PATIENCE.value,
             save_every=_SAVE_EVERY.value,
             keep=_KEEP.value,
         )

@@ -7,8 +7,10 @@ loop puts the decision outside `strategy.run`; `train_step` composes the same
 halves for `Model.fit` on one device.
 """
 
+import contextlib
 import dataclasses
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
@@ -79,6 +81,9 @@ class PoseLifter(keras.Model):
     metric = False
     # Whether `call` makes use of `intrinsics`.
     calibrated = False
+    # Whether `call` divides unit and origin of the keypoints out again, so
+    # that it gives the same for any.
+    any_unit = False
     # The names of the networks that `call` uses; set before `add_network`.
     served: tuple[str, ...] = ("lifter",)
 
@@ -227,6 +232,23 @@ class PoseLifter(keras.Model):
         """Overwrites the served networks with their averages, if any."""
         for average in self.averages.values():
             average.copy_to_network()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the served networks hold their averages, if any."""
+        kept = {
+            name: [tf.identity(weight.value) for weight in network.weights]
+            for name, network in self.networks.items()
+            if name in self.averages
+        }
+        self.use_averages()
+        try:
+            yield
+        finally:
+            for name, values in kept.items():
+                weights = self.networks[name].weights
+                for weight, value in zip(weights, values, strict=True):
+                    weight.assign(value)
 
     def serve(
         self,

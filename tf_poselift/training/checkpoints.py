@@ -19,6 +19,7 @@ class Checkpoints:
       method: whose networks, averages and optimizers are kept.
       workdir: the run folder.
       keep: how many of the newest are kept; None keeps all.
+      folder: of the checkpoints, in the run folder.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Checkpoints:
         workdir: str | os.PathLike,
         *,
         keep: int | None = 3,
+        folder: str = "checkpoints",
     ):
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         # Lists of variables, not the models: TensorFlow does not find a Keras
@@ -48,7 +50,7 @@ class Checkpoints:
         )
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
-            str(pathlib.Path(workdir) / "checkpoints"),
+            str(pathlib.Path(workdir) / folder),
             max_to_keep=keep,
             checkpoint_name="checkpoint",
         )

@@ -3,6 +3,7 @@
 config.json        settings (`Settings`), readable
 statistics.npz     arrays that the method made of the training split
 checkpoints/       networks, optimizers, step
+best/              the best checkpoint by the label-free measure
 tensorboard/       scalars and pictures
 evaluation/        results of `trainers/evaluate.py`
 """
@@ -27,6 +28,10 @@ _SETTINGS = "config.json"
 _STATISTICS = "statistics.npz"
 # What may differ when a run is continued.
 _FREE = {"commit", "strategy", "dataset"}  # `data` says what was read
+
+
+# Folder of the best checkpoint, and what `checkpoint` calls it.
+BEST = "best"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +149,8 @@ def load(
 
     Args:
       workdir: a run folder.
-      checkpoint: path of another of its checkpoints (`.../checkpoint-2000`).
+      checkpoint: path of another of its checkpoints (`.../checkpoint-2000`),
+        or "best": by the label-free measure.
       averaged: takes the averaged weights, where the run has them.
 
     Raises:
@@ -167,7 +173,11 @@ def load(
             f"{sorted(values)}."
         ) from error
     method = build_method(settings, read_statistics(folder))
-    step = checkpoints.Checkpoints(method, folder).restore(checkpoint)
+    if checkpoint == BEST:
+        kept = checkpoints.Checkpoints(method, folder, folder=BEST)
+        step = kept.restore()
+    else:
+        step = checkpoints.Checkpoints(method, folder).restore(checkpoint)
     if not step:
         raise FileNotFoundError(
             f"No checkpoint in {folder}. Continue the run: `python "

@@ -17,6 +17,7 @@ from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import reader
 from tf_poselift.data import sampling
 from tf_poselift.data import tables
+from tf_poselift.training import best as best_lib
 from tf_poselift.training import checkpoints
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
@@ -46,6 +47,7 @@ def train(
     skeleton: str | None = None,
     noise: Sequence[str] = (),
     teacher: str | None = None,
+    patience: int | None = None,
     save_every: int = 1000,
     keep: int | None = 3,
     log_every: int = 50,
@@ -69,6 +71,9 @@ def train(
       noise: FIELD=VALUE of `noise.Noise`, put on the 2D of the whole split.
       teacher: run folder of the lifter to learn from, for a method that does;
         its averaged weights where it has them.
+      patience: ends the run when so many checkpoints in a row are not better
+        than the best one on the 2D of the `validation` split
+        (`evaluation.label_free`); None does not.
       save_every: steps between checkpoints.
       keep: how many of the newest checkpoints are kept; None keeps all.
       log_every: steps of one call, whose mean logs are shown and written.
@@ -140,8 +145,10 @@ def train(
         model,
         loop.Loop(model, sampler, device_strategy),
         checkpoints.Checkpoints(model, workdir, keep=keep),
+        _make_best(model, dataset, data_dir, workdir, patience),
         summaries.Summaries(model, table, workdir),
         steps=steps,
+        patience=patience,
         save_every=save_every,
         log_every=log_every,
     )
@@ -215,9 +222,36 @@ def check_batch(batch_size: int, strategy) -> None:
         )
 
 
-def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
+def _make_best(model, dataset, data_dir, workdir, patience):
+    """Returns what keeps the best checkpoint, where 2D is held out."""
+    held_out = best_lib.held_out(dataset, data_dir, model.skeleton)
+    if held_out is not None:
+        return best_lib.Best(model, held_out, workdir)
+    if patience is not None:
+        raise ValueError(
+            "`patience` needs a `validation` split of every data set. "
+            f"Received: `{dataset}`, without."
+        )
+    return None
+
+
+def _run(
+    model,
+    training_loop,
+    kept,
+    best,
+    written,
+    *,
+    steps,
+    patience,
+    save_every,
+    log_every,
+):
     step = kept.restore()
-    if step >= steps:
+    if best:
+        best.restore(step)
+    ended = patience is not None and best.since >= patience
+    if step >= steps or ended:
         print(f"Nothing to do: the run has {step} of {steps} steps.")
         return {}
     if step:
@@ -227,7 +261,7 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
     bar = tqdm.tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True)
     with bar, stopping.on_request() as stop_asked:
         stopping_now = False
-        while step < steps and not stopping_now:
+        while step < steps and not stopping_now and not ended:
             # Calls end where checkpoints are due.
             until = min(
                 step + log_every, steps, (step // save_every + 1) * save_every
@@ -246,7 +280,14 @@ def _run(model, training_loop, kept, written, *, steps, save_every, log_every):
                 check_weights(model, step)
                 kept.save(step)
                 written.skeletons(step)
-    if step < steps:
+                if best:
+                    written.scalars(best.measure(step), step)
+                    ended = patience is not None and best.since >= patience
+    if best:
+        print(f"Best without labels: step {best.step}, in {best.folder}.")
+    if ended:
+        print(f"Ended at step {step}: {best.since} checkpoints not better.")
+    elif step < steps:
         print(f"Stopped at step {step}; the same command continues.")
     else:
         seconds = time.monotonic() - started
