@@ -92,28 +92,6 @@ def _commands(text: str) -> list[str]:
     return re.findall(r"^python .*(?:\n .*)*", text, re.M)
 
 
-def test_the_commands_and_links_of_the_page_are_there():
-    text = PAGE.read_text("utf-8")
-    scripts = []
-    for command in _commands(text):
-        scripts.append(command.split()[1])
-        source = (ROOT / scripts[-1]).read_text("utf-8")
-        if "import build  #" in source:  # and its flags
-            source += (ROOT / "datasets" / "build.py").read_text("utf-8")
-        for flag in re.findall(r"--(\w+)", command):
-            assert f'"{flag}"' in source, (scripts[-1], flag)
-    assert scripts == [
-        "datasets/check.py",
-        "datasets/build.py",
-        "trainers/train.py",
-        "serving/export.py",
-        "datasets/build.py",
-        "trainers/triangulate.py",
-    ]
-    for link in re.findall(r"\]\(([\w./]+\.md)", text):
-        assert (PAGE.parent / link).is_file(), link
-
-
 def _first_column(text: str, heading: str) -> list[str]:
     """The words in backticks that the rows of a table begin with."""
     table = text.split(heading)[1].split("\n\n")[0]
