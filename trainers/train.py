@@ -73,6 +73,12 @@ _KEEP = flags.DEFINE_integer(
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Bit-equal runs on a GPU, too; slower there."
 )
+_DEBUG_NAN = flags.DEFINE_bool(
+    "debug_nan",
+    False,
+    "Stops in the operation that makes the first number that is not finite; "
+    "much slower.",
+)
 _LIST = flags.DEFINE_bool("list", False, "Lists methods and data sets.")
 
 
@@ -113,11 +119,16 @@ def main(argv: list[str]) -> None:
             noise=_NOISE.value,
             teacher=_TEACHER.value,
             patience=_PATIENCE.value,
+            debug_nan=_DEBUG_NAN.value,
             save_every=_SAVE_EVERY.value,
             keep=_KEEP.value,
         )
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    except tf.errors.InvalidArgumentError as error:
+        if not _DEBUG_NAN.value:
+            raise
+        sys.exit(f"error: {error.message}")
 
 
 if __name__ == "__main__":

@@ -78,14 +78,34 @@ def test_refusals_leave_no_run_folder(prepared_dataset, tmp_path):
     assert not workdir.exists()
 
 
+EXPLODING = {
+    "overrides": ["width=16", "learning_rate=1e30", "accuracy_cap=1"],
+    "log_every": 20,
+    "save_every": 20,
+}
+
+
 def test_losses_that_are_not_finite_stop_the_run(prepared_dataset, tmp_path):
-    with pytest.raises(ValueError, match="lifter_loss.* not finite in steps"):
-        train(
-            prepared_dataset,
-            tmp_path,
-            40,
-            overrides=["width=16", "learning_rate=1e30", "accuracy_cap=1"],
-        )
+    with pytest.raises(
+        ValueError, match="lifter_loss.* not finite at step"
+    ) as (caught):
+        train(prepared_dataset, tmp_path, 40, **EXPLODING)
+    (path,) = tmp_path.glob("bad_batch_*.npz")
+    step = int(path.stem.rpartition("_")[2])
+    assert f"at step {step}, with the batch in {path}" in str(caught.value)
+    # One step is finite: what it makes of the weights is not.
+    assert 1 <= step < 10
+    with np.load(path) as batch:
+        assert batch["keypoints_2d"].shape == (8, 17, 2)
+        assert batch["step"] == step
+
+
+def test_debug_nan_names_the_operation(prepared_dataset, tmp_path):
+    try:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="NaN|Inf"):
+            train(prepared_dataset, tmp_path, 40, debug_nan=True, **EXPLODING)
+    finally:
+        tf.debugging.disable_check_numerics()
 
 
 def test_data_without_a_root_stop_the_run(tmp_path):
@@ -121,7 +141,7 @@ def test_logs_of_a_call_are_the_mean_over_its_steps():
         return loop.Loop(method, sampler)
 
     def run(training_loop, first, count):
-        logs = training_loop.run(
+        logs, _ = training_loop.run(
             tf.constant(first, tf.int64), tf.constant(count, tf.int64)
         )
         return {name: float(value) for name, value in logs.items()}

@@ -6,6 +6,7 @@ backward pass are compiled within it, updates are decided outside
 fails under MirroredStrategy with several steps per call or XLA.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tf_poselift.data import sampling
@@ -33,22 +34,34 @@ class Loop:
 
     @tf.function
     def run(self, first_step: tf.Tensor, count: tf.Tensor):
-        """Runs `count` steps; returns {name: mean of its log over them}.
+        """Runs `count` steps.
 
         Args:
           first_step: scalar int64, number of the first step, from 0.
           count: scalar int64, at least 1.
+
+        Returns:
+          {name: mean of its log over the steps}, and the number of the first
+          step whose logs were not all finite; -1: none.
         """
         totals = {
             name: tf.zeros([], tf.float32) for name in self._method.logged
         }
+        bad = tf.constant(-1, tf.int64)
         for i in tf.range(count):
             logs = self._step(first_step + i)
             totals = {
                 name: total + logs[name] for name, total in totals.items()
             }
+            finite = tf.math.is_finite(tf.add_n(list(totals.values())))
+            bad = tf.where((bad < 0) & ~finite, first_step + i, bad)
         steps = tf.cast(count, tf.float32)
-        return {name: total / steps for name, total in totals.items()}
+        return {name: t / steps for name, t in totals.items()}, bad
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """Returns the global batch of a step."""
+        batch = self._sampler.draw(tf.constant(step, tf.int64), 0, 1)
+        return {name: value.numpy() for name, value in batch.items()}
 
     def _step(self, step):
         strategy, method = self._strategy, self._method

@@ -87,7 +87,7 @@ def measure(
 
     def run_steps(first: int) -> float:
         start = time.perf_counter()
-        logs = training_loop.run(
+        logs, _ = training_loop.run(
             tf.constant(first, tf.int64), tf.constant(steps, tf.int64)
         )
         float(logs["lifter_loss"])  # waits for the device

@@ -7,6 +7,7 @@ import pathlib
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 import tqdm
 
@@ -48,6 +49,7 @@ def train(
     noise: Sequence[str] = (),
     teacher: str | None = None,
     patience: int | None = None,
+    debug_nan: bool = False,
     save_every: int = 1000,
     keep: int | None = 3,
     log_every: int = 50,
@@ -74,6 +76,8 @@ def train(
       patience: ends the run when so many checkpoints in a row are not better
         than the best one on the 2D of the `validation` split
         (`evaluation.label_free`); None does not.
+      debug_nan: stops in the operation that makes the first number that is
+        not finite, and names it. Many times slower, without XLA.
       save_every: steps between checkpoints.
       keep: how many of the newest checkpoints are kept; None keeps all.
       log_every: steps of one call, whose mean logs are shown and written.
@@ -132,11 +136,14 @@ def train(
     if is_new:
         make = getattr(module, "statistics", None)
         statistics = make(table, config) if make else {}
+    if debug_nan:
+        tf.debugging.enable_check_numerics()
     with strategies.scope(device_strategy):
         model = run_folder.build_method(
             settings,
             statistics,
             teacher=learned_from.method if learned_from else None,
+            jit_compile=not debug_nan,
         )
         sampler = make_sampler(module, config, table, seed=seed, flip=flip)
     if is_new:
@@ -147,6 +154,7 @@ def train(
         checkpoints.Checkpoints(model, workdir, keep=keep),
         _make_best(model, dataset, data_dir, workdir, patience),
         summaries.Summaries(model, table, workdir),
+        workdir=workdir,
         steps=steps,
         patience=patience,
         save_every=save_every,
@@ -242,6 +250,7 @@ def _run(
     best,
     written,
     *,
+    workdir,
     steps,
     patience,
     save_every,
@@ -266,11 +275,13 @@ def _run(
             until = min(
                 step + log_every, steps, (step // save_every + 1) * save_every
             )
-            values = training_loop.run(
+            values, bad_step = training_loop.run(
                 tf.constant(step, tf.int64), tf.constant(until - step, tf.int64)
             )
             logs = {name: float(value) for name, value in values.items()}
-            check_logs(logs, step, until)
+            if bad_step >= 0:
+                raise _not_finite(logs, int(bad_step), training_loop, workdir)
+            check_valid(logs, step, until)
             bar.update(until - step)
             step = until
             bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
@@ -295,14 +306,20 @@ def _run(
     return logs
 
 
-def check_logs(logs: dict[str, float], first: int, last: int) -> None:
-    """Raises ValueError if logs are not finite or no pose was valid."""
-    bad = [name for name, value in logs.items() if not math.isfinite(value)]
-    if bad:
-        raise ValueError(
-            f"Losses must be finite. Received: {', '.join(bad)} not finite in "
-            f"steps {first} to {last}. {_ADVICE}"
-        )
+def _not_finite(logs, step: int, training_loop, workdir) -> ValueError:
+    """Saves the batch of a step and returns what to raise."""
+    names = [name for name, value in logs.items() if not math.isfinite(value)]
+    path = workdir / f"bad_batch_{step}.npz"
+    with path.open("wb") as file:
+        np.savez(file, **training_loop.batch(step))
+    return ValueError(
+        f"Losses must be finite. Received: {', '.join(names)} not finite at "
+        f"step {step}, with the batch in {path}. {_ADVICE}"
+    )
+
+
+def check_valid(logs: dict[str, float], first: int, last: int) -> None:
+    """Raises ValueError if no pose was valid in all these steps."""
     if not logs["valid"]:
         raise ValueError(
             "Some poses must be valid: the root and two further joints seen "
