@@ -98,3 +98,10 @@ def test_a_version_appears_when_it_is_whole(tmp_path, table, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         writer.write({"train": table}, str(tmp_path), name="toy")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_stills_do_not_make_a_file_each(tmp_path):
+    still = synthetic.table(skeletons.load("human36m_17"), clips=200, frames=1)
+    writer.write({"train": still}, str(tmp_path), name="stills")
+    folder = tmp_path / "stills" / "1.0.0"
+    assert len(list(folder.glob("*.tfrecord-*"))) == 1

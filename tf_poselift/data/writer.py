@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.data import records
 from tf_poselift.data import tables
+
+_SHARD_BYTES = 64e6
 
 
 def write_records(
@@ -71,11 +74,23 @@ def write_records(
             ),
             description=description,
         )
-        writer = tfds.core.SequentialWriter(info, max_examples_per_shard=64)
+        writer = tfds.core.SequentialWriter(
+            info, max_examples_per_shard=_clips_per_shard(splits)
+        )
         writer.initialize_splits(list(splits))
         writer.add_examples(splits)
         writer.close_all()
     return f"{name}/{config}:{version}" if config else f"{name}:{version}"
+
+
+def _clips_per_shard(splits) -> int:
+    """About 64 MB a file, at least 64 clips: stills are many and small."""
+    sizes = [
+        sum(np.asarray(value).nbytes for value in clip.values())
+        for clips in splits.values()
+        for clip in clips
+    ]
+    return max(64, int(_SHARD_BYTES / np.mean(sizes)))
 
 
 def _check_alike(splits, skeleton: skeletons.Skeleton) -> Mapping[str, Any]:
