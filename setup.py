@@ -42,12 +42,24 @@ setuptools.setup(
         ],
         # Readers of the formats of Human3.6M (CDF) and ASPset-510 (C3D).
         "formats": ["c3d>=0.6,<0.7", "cdflib>=1.3.16,<2"],
+        # `serving/export.py --format=litert|onnx`; for `trainers/benchmark.py
+        # --what=serve` beside "serving".
+        "edge": [
+            "ai-edge-litert>=2.3,<2.4",
+            "onnx>=1.23,<2",
+            "onnxruntime>=1.31,<2",
+            "tf2onnx>=1.17,<1.18",
+        ],
+        # `serving/predict.py --render=FILE.mp4` (brings ffmpeg) and `.html`.
+        "video": ["imageio-ffmpeg>=0.8,<0.9", "plotly>=7.1,<8"],
         "serving": ["grpcio>=1.85,<2", "tensorflow-serving-api>=2.21,<2.22"],
         "test": [
             "c3d>=0.6,<0.7",
             "cdflib>=1.3.16,<2",
             "dill>=0.4,<1",
+            "imageio-ffmpeg>=0.8,<0.9",
             "importlib_resources>=7,<8",
+            "plotly>=7.1,<8",
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",

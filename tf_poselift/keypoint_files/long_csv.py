@@ -7,6 +7,7 @@ in the skeleton or its number from 0. Empty numbers are missing.
 
 import csv
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tf_poselift.keypoint_files import tracks
 
 _NEEDED = ("frame", "joint", "x", "y")
 _OPTIONAL = ("person", "score")
+_BLOCK = 65_536  # rows that are texts at once
 
 
 def read(
@@ -29,27 +31,19 @@ def read(
     Raises:
       ValueError: names the file and the line that are not as above.
     """
-    columns, lines = _columns(path)
-    count = len(lines)
-
-    def whole(name: str) -> np.ndarray:
-        return _convert(columns[name], np.int64, path, lines, name)
-
-    def number(name: str) -> np.ndarray:
-        text = np.where(columns[name] == "", "nan", columns[name])
-        return _convert(text, np.float64, path, lines, name)
-
-    frame = whole("frame")
-    person = whole("person") if "person" in columns else np.zeros(count, int)
-    score = number("score") if "score" in columns else np.ones(count)
-    joint = _joints(columns["joint"], skeleton, path, lines)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        blocks = [
+            _numbers(columns, lines, skeleton, path)
+            for columns, lines in _blocks(file, path)
+        ]
+    frame, person, joint, x, y, score, lines = (
+        np.concatenate(column) for column in zip(*blocks, strict=True)
+    )
     keys = np.stack([frame, person], axis=-1)
     detected, row = np.unique(keys, axis=0, return_inverse=True)
     _refuse_twice(row.ravel() * skeleton.num_joints + joint, path, lines)
     detections = np.zeros([len(detected), skeleton.num_joints, 3])
-    detections[row.ravel(), joint] = np.stack(
-        [number("x"), number("y"), score], axis=-1
-    )
+    detections[row.ravel(), joint] = np.stack([x, y, score], axis=-1)
     return tracks.from_detections(
         path.stem,
         detected[:, 0],
@@ -60,37 +54,70 @@ def read(
     )
 
 
-def _columns(path) -> tuple[dict[str, np.ndarray], list[int]]:
-    """Returns {column: its texts} and the line of every row."""
-    rows, lines = [], []
+def _blocks(file, path) -> Iterator[tuple[dict[str, np.ndarray], list[int]]]:
+    """Yields {column: its texts} and the line of every row, block by block.
+
+    Texts take thirty times the memory of the numbers that they are.
+    """
+    reader = csv.reader(file)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [name.strip().lower() for name in next(reader, ())]
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise ValueError(
-                        f"{path}, line {reader.line_num}: must have the "
-                        f"{len(header)} cells of the header. Received: "
-                        f"{len(cells)}."
-                    )
-                rows.append(cells)
-                lines.append(reader.line_num)
+        header = [name.strip().lower() for name in next(reader, ())]
+        _check_header(header, path)
+        rows, lines = [], []
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: must have the "
+                    f"{len(header)} cells of the header. Received: "
+                    f"{len(cells)}."
+                )
+            rows.append(cells)
+            lines.append(reader.line_num)
+            if len(rows) == _BLOCK:
+                yield _columns(rows, header), lines
+                rows, lines = [], []
+        yield _columns(rows, header), lines
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no CSV file: {error}.") from error
-    known = {*_NEEDED, *_OPTIONAL}
+
+
+def _check_header(header: list[str], path) -> None:
     if not set(_NEEDED) <= set(header) or len(set(header)) < len(header):
         raise ValueError(
             f"{path}, line 1: must name the columns {', '.join(_NEEDED)}, and "
             f"may name {' and '.join(_OPTIONAL)}. Received: "
             f"{', '.join(header) or 'nothing'}."
         )
+
+
+def _columns(rows, header: list[str]) -> dict[str, np.ndarray]:
+    known = {*_NEEDED, *_OPTIONAL}
     table = np.char.strip(np.array(rows, str).reshape(-1, len(header)))
-    return {
-        name: table[:, i] for i, name in enumerate(header) if name in known
-    }, lines
+    return {name: table[:, i] for i, name in enumerate(header) if name in known}
+
+
+def _numbers(columns, lines, skeleton, path) -> tuple[np.ndarray, ...]:
+    """Returns frame, person, joint, x, y, score and line of every row."""
+    count = len(lines)
+
+    def whole(name: str) -> np.ndarray:
+        return _convert(columns[name], np.int64, path, lines, name)
+
+    def number(name: str) -> np.ndarray:
+        text = np.where(columns[name] == "", "nan", columns[name])
+        return _convert(text, np.float64, path, lines, name)
+
+    return (
+        whole("frame"),
+        whole("person") if "person" in columns else np.zeros(count, int),
+        _joints(columns["joint"], skeleton, path, lines),
+        number("x"),
+        number("y"),
+        number("score") if "score" in columns else np.ones(count),
+        np.array(lines, np.int64),
+    )
 
 
 def _convert(texts, dtype, path, lines, name: str) -> np.ndarray:

@@ -1,0 +1,211 @@
+"""Lifts your own keypoints and writes them for other programs.
+
+    python serving/predict.py --model=runs/models/mine --keypoints=DIR \
+        --skeleton=body_25b --out=runs/lifted --formats=npz,csv,bvh
+
+`--keypoints` is what the data set `keypoints` is built of (docs/own_data.md):
+a file, a folder of OpenPose, or a folder of these. `--model` is an exported
+model, or a server: http://HOST:PORT/v1/models/NAME, grpc://HOST:PORT/NAME.
+"""
+
+import pathlib
+import sys
+
+import client
+import lifters
+import numpy as np
+import tqdm
+from absl import app
+from absl import flags
+from absl import logging
+
+from tf_poselift import skeletons
+from tf_poselift.keypoint_files import lifting
+from tf_poselift.keypoint_files import reading
+from tf_poselift.keypoint_files import smoothing
+from tf_poselift.keypoint_files import videos
+from tf_poselift.keypoint_files import writing
+from tf_poselift.visualization import rendering
+
+_MODEL = flags.DEFINE_string(
+    "model", None, "Folder of an exported model, or its URL.", required=True
+)
+_KEYPOINTS = flags.DEFINE_string(
+    "keypoints", None, "File or folder of 2D keypoints.", required=True
+)
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder for the files that are written.", required=True
+)
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    None,
+    reading.FORMATS,
+    "Of the keypoints, where the form of the files does not tell.",
+)
+_FORMATS = flags.DEFINE_list(
+    "formats", "npz,csv", f"What is written: {', '.join(writing.FORMATS)}."
+)
+_SKELETON = flags.DEFINE_string(
+    "skeleton",
+    None,
+    "The detector's, by name or YAML file; default: the model's.",
+)
+_MODEL_SKELETON = flags.DEFINE_string(
+    "model_skeleton",
+    None,
+    "Of a model on a server; default: the detector's. A folder's card tells.",
+)
+_FPS = flags.DEFINE_float("fps", 30.0, "Frames per second.")
+_IMAGE_SIZE = flags.DEFINE_list(
+    "image_size", None, "WIDTH,HEIGHT in pixels, where the files do not tell."
+)
+_MIN_SCORE = flags.DEFINE_float(
+    "min_score", 0.3, "Joints of a lower score are missing; as in training."
+)
+_STILLS = flags.DEFINE_bool(
+    "stills", False, "Unrelated images: every detection is somebody else."
+)
+_HEIGHT = flags.DEFINE_float(
+    "height_m", None, "How tall everybody is; the output is in metres."
+)
+_BONE = flags.DEFINE_string(
+    "bone",
+    None,
+    "JOINT:JOINT=METRES, a length that is known; the output is in metres.",
+)
+_LEVEL = flags.DEFINE_bool(
+    "level", False, "Turn the axes upright: by --camera_pitch, else by people."
+)
+_PITCH = flags.DEFINE_float(
+    "camera_pitch", None, "Degrees by which the camera looks down."
+)
+_SMOOTH = flags.DEFINE_enum(
+    "smooth", None, smoothing.METHODS, "Smooth 2D and 3D over time."
+)
+_RENDER = flags.DEFINE_string(
+    "render", None, "FILE.mp4, .gif or .html that shows the one video."
+)
+_VIDEO = flags.DEFINE_string(
+    "video", None, "Video behind the 2D skeleton of an .mp4 or .gif."
+)
+_SECONDS = flags.DEFINE_float(
+    "render_seconds", 20.0, "Length of what is shown, from the first frame.", 0
+)
+
+
+def predict() -> None:
+    writing.check_formats(_FORMATS.value)
+    options = lifting.Options(
+        fps=_FPS.value,
+        min_score=_MIN_SCORE.value,
+        height=_HEIGHT.value,
+        bone=lifting.parse_bone(_BONE.value),
+        level=_LEVEL.value,
+        camera_pitch=_PITCH.value,
+        smooth=_SMOOTH.value,
+        stills=_STILLS.value,
+    )
+    if _RENDER.value:
+        rendering.check(_RENDER.value, _VIDEO.value)
+    sources = videos.sources(pathlib.Path(_KEYPOINTS.value))
+    source, target, lift = _open()
+    print(
+        f"Lifts {len(sources)} files of `{source.name}` in {_KEYPOINTS.value} "
+        f"with {_MODEL.value} (`{target.name}`); writes "
+        f"{', '.join(_FORMATS.value)} to {_OUT.value}",
+        flush=True,
+    )
+    written = 0
+    for name, tracks in videos.read(
+        sources,
+        source,
+        format=_FORMAT.value,
+        image_size=videos.parse_size(_IMAGE_SIZE.value),
+        stills=_STILLS.value,
+    ):
+        if not tracks:
+            print(f"{name}: nobody was seen; left out")
+            continue
+        count = sum(len(track.frame_index) for track in tracks)
+        with tqdm.tqdm(total=count, desc=name, unit="frame") as bar:
+            video, notes = lifting.lift_video(
+                name,
+                tracks,
+                lift,
+                source=source,
+                target=target,
+                options=options,
+                progress=bar.update,
+            )
+        paths, more = writing.write(
+            video, pathlib.Path(_OUT.value), _FORMATS.value
+        )
+        written += 1
+        for line in [*notes, *more, *map(str, paths)]:
+            print(f"{name}: {line}", flush=True)
+        if _RENDER.value:
+            alone = len(sources) == 1 and name == videos.name_of(sources[0])
+            _render(video, None if alone else name)
+    if not written:
+        raise ValueError(
+            f"{_KEYPOINTS.value} must show somebody. Received: "
+            f"{len(sources)} files in which nobody was seen."
+        )
+
+
+def _open() -> tuple[skeletons.Skeleton, skeletons.Skeleton, lifting.Lift]:
+    """Returns the skeleton of the keypoints and of the model, and the model."""
+    named = _SKELETON.value and skeletons.load(_SKELETON.value)
+    if lifters.is_url(_MODEL.value):
+        if named is None:
+            raise ValueError(
+                "`skeleton` must be given for a model on a server, which does "
+                "not tell its own. Received: none."
+            )
+        own = _MODEL_SKELETON.value or _SKELETON.value
+        return named, skeletons.load(own), lifters.on_server(_MODEL.value)
+    folder = lifters.version_dir(_MODEL.value)
+    target = lifters.skeleton_of(folder)
+    # Told apart before TensorFlow takes seconds to start.
+    lifting.mapping(named or target, target)
+    return named or target, target, lifters.saved_model(folder)
+
+
+def _render(video, name: str | None) -> None:
+    path = pathlib.Path(_RENDER.value)
+    if name is not None:
+        path = path.with_name(f"{path.stem}_{name.replace('/', '_')}")
+        path = path.with_suffix(pathlib.Path(_RENDER.value).suffix)
+    shown = rendering.render(
+        [
+            (
+                person.frame_index,
+                np.where(
+                    person.scores[..., None] > 0, person.keypoints_2d, np.nan
+                ),
+                person.joints_3d,
+            )
+            for person in video.people
+        ],
+        path,
+        skeleton=video.skeleton,
+        fps=video.fps,
+        image_size=video.image_size,
+        video=_VIDEO.value,
+        seconds=_SECONDS.value,
+    )
+    print(f"{shown} frames shown in {path}", flush=True)
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
+    logging.set_verbosity(logging.WARNING)
+    try:
+        predict()
+    except (ValueError, OSError, ImportError, client.ServerError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

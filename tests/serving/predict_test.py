@@ -1,0 +1,186 @@
+"""serving/predict.py as a user calls it."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tf_poselift import skeletons
+from tf_poselift.data import bvh
+
+ROOT = pathlib.Path(__file__).parents[2]
+SKELETON = skeletons.load("human36m_17")
+
+
+def predict(**flags) -> subprocess.CompletedProcess:
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    return subprocess.run(
+        [sys.executable, str(ROOT / "serving" / "predict.py"), *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+@pytest.fixture(scope="module")
+def keypoints(tmp_path_factory) -> pathlib.Path:
+    """Two people in 40 frames; one leaves for ten and returns."""
+    rng = np.random.default_rng(0)
+    pose = rng.normal(0.0, 100.0, (2, 17, 2)) + [[[300, 500]], [[1500, 500]]]
+    path = tmp_path_factory.mktemp("keypoints") / "walk.csv"
+    with path.open("w") as file:
+        file.write("frame,person,joint,x,y,score\n")
+        for frame in rng.permutation(40):  # out of order
+            for person in range(2):
+                if person == 1 and 10 <= frame < 20:
+                    continue
+                points = pose[person] + rng.normal(0.0, 2.0, (17, 2))
+                for joint, (x, y) in zip(SKELETON.joints, points, strict=True):
+                    score = 0.0 if joint == "nose" and frame == 3 else 0.9
+                    file.write(f"{frame},{person},{joint},{x},{y},{score}\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(base_path, keypoints, tmp_path_factory):
+    """The output of one call with everything, and its folder."""
+    out = tmp_path_factory.mktemp("out") / "lifted"
+    done = predict(
+        model=base_path,
+        keypoints=keypoints,
+        out=out,
+        formats="npz,csv,json,trc,bvh",
+        height_m=1.8,
+        level=True,
+        smooth="savgol",
+        fps=25,
+    )
+    assert done.returncode == 0, done.stderr
+    return done, out
+
+
+def test_every_format_is_written(written):
+    done, out = written
+    assert sorted(path.name for path in out.iterdir()) == [
+        "walk.csv", "walk.json", "walk.npz", "walk_0.bvh", "walk_0.trc",
+        "walk_1.bvh", "walk_1.trc",
+    ]  # fmt: skip
+    first, *notes = done.stdout.splitlines()
+    assert first.startswith("Lifts 1 files of `human36m_17` in ")
+    for text in (
+        "mean acceleration 2D: ",
+        "mean acceleration 3D: ",
+        "turned upright by ",
+        "bvh: the fitted skeleton is ",
+        "mm from the lifted joints in the mean",
+    ):
+        assert any(text in note for note in notes), done.stdout
+    assert "walk: 100%" in done.stderr  # the bar
+
+
+def test_people_stay_apart(written):
+    with np.load(written[1] / "walk.npz") as arrays:
+        person, frame = arrays["person"], arrays["frame_index"]
+        valid, joints_3d = arrays["valid"], arrays["joints_3d"]
+    assert frame[person == 0].tolist() == list(range(40))
+    assert frame[person == 1].tolist() == [*range(10), *range(20, 40)]
+    nose = SKELETON.joints.index("nose")
+    assert not valid[3, nose] and valid.sum() == 70 * 17 - 2
+    assert np.isnan(joints_3d[3, nose]).all()
+    with (written[1] / "walk.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 70 * 17 and {row["unit"] for row in rows} == {"m"}
+    motion = bvh.read(written[1] / "walk_1.bvh")
+    assert len(motion.values) == 40 and motion.fps == pytest.approx(25.0)
+
+
+def test_a_server_answers_as_the_files_do(
+    stand_in, base_path, keypoints, tmp_path
+):
+    flags = {
+        "keypoints": keypoints,
+        "formats": "npz",
+        "skeleton": SKELETON.name,
+    }
+    rest = f"{stand_in.rest}/v1/models/{stand_in.model}"
+    models = {
+        "here": base_path / "1",
+        "rest": rest,
+        "grpc": f"grpc://{stand_in.grpc}/{stand_in.model}/versions/1",
+    }
+    answers = {}
+    for name, model in models.items():
+        done = predict(model=model, out=tmp_path / name, **flags)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / name / "walk.npz") as arrays:
+            answers[name] = arrays["joints_3d"]
+            assert str(arrays["unit"]).startswith("model: ")
+    for name in ("rest", "grpc"):
+        np.testing.assert_allclose(answers[name], answers["here"], atol=1e-5)
+
+
+def test_what_cannot_be_is_refused(base_path, keypoints, tmp_path):
+    nobody = tmp_path / "nobody" / "0_keypoints.json"
+    nobody.parent.mkdir()
+    nobody.write_text('{"people": []}')
+    given = {"model": base_path, "keypoints": keypoints}
+    dead = "http://127.0.0.1:9/v1/models/lifter"
+    for changes, message in (
+        ({"keypoints": nobody.parent}, "must show somebody"),
+        ({"skeleton": "human36m_16"}, "No map from skeleton `human36m_16`"),
+        ({"skeleton": "body_25b"}, "`joint` must be 0 to 24 or a joint of `bo"),
+        ({"model": dead, "skeleton": SKELETON.name}, "Is the server running?"),
+        ({"formats": "fbx"}, "Unknown format `fbx`. Known: bvh, csv, json"),
+    ):
+        done = predict(**(given | {"out": tmp_path / "out"} | changes))
+        assert done.returncode == 1, changes
+        assert f"error: {done.stderr.split('error: ')[-1]}".count("\n") == 1
+        assert message in done.stderr.split("error: ")[-1]
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_nothing(base_path, keypoints, tmp_path):
+    """No file may grow beyond four kilobytes."""
+    out = tmp_path / "out"
+    flags = {"model": base_path, "keypoints": keypoints, "out": out}
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    script = f"{sys.executable} serving/predict.py {' '.join(words)}"
+    command = f"ulimit -f 4; exec {script} --formats=csv,bvh"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 1 and "error: " in done.stderr
+    assert "File too large" in done.stderr
+    assert not list(out.iterdir())
+
+
+def test_real_files_of_openpose(base_path, tmp_path):
+    data = pathlib.Path(os.environ.get("TF_POSELIFT_DATA") or "nowhere")
+    folder = data / "pose2sim_demo" / "pose"
+    if not folder.is_dir():
+        pytest.skip("TF_POSELIFT_DATA names no folder with pose2sim_demo")
+    done = predict(
+        model=base_path,
+        keypoints=folder,
+        skeleton="body_25b",
+        out=tmp_path,
+        formats="bvh",
+        render=tmp_path / "viewer.html",
+        render_seconds=1,
+    )
+    assert done.returncode == 0, done.stderr
+    for camera in range(1, 5):
+        motion = bvh.read(tmp_path / f"cam{camera}_json_0.bvh")
+        assert len(motion.values) == 100
+        page = (tmp_path / f"viewer_cam{camera}_json.html").read_text()
+        assert "Plotly.newPlot" in page

@@ -1,0 +1,34 @@
+"""Lifted people as a long CSV: a row for every joint in every frame.
+
+The columns are `frame`, `person`, `joint`, `x`, `y`, `z`, `score` and `unit`.
+x, y, z are the 3D, not pixels, and empty where the joint was not seen or the
+frame not lifted; the axes are the camera's (x right, y down, z forward).
+"""
+
+import pathlib
+
+import numpy as np
+
+from tf_poselift.keypoint_files import lifted
+
+
+def write(path: pathlib.Path, video: lifted.Video) -> None:
+    """Writes a video."""
+    joints = video.skeleton.joints
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("frame,person,joint,x,y,z,score,unit\n")
+        for person in video.people:
+            for t, frame in enumerate(person.frame_index.tolist()):
+                begin = f"{frame},{person.number},"
+                values = np.column_stack(
+                    [person.joints_3d[t], person.scores[t]]
+                ).tolist()
+                file.writelines(
+                    f"{begin}{joint},{x:.6f},{y:.6f},{z:.6f},{score:.4f},"
+                    f"{video.unit}\n"
+                    if x == x  # not NaN
+                    else f"{begin}{joint},,,,{score:.4f},{video.unit}\n"
+                    for joint, (x, y, z, score) in zip(
+                        joints, values, strict=True
+                    )
+                )
