@@ -26,7 +26,7 @@ $(READY): setup.py
 	  { echo "error: $(PYTHON) not found; install Python 3.11 or set PYTHON=..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
 	  { echo "error: no virtual environment; Debian: apt install python3.11-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[quickstart,serving,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[quickstart,serving,edge,test]'
 	@touch $@
 
 quickstart: $(READY)

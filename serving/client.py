@@ -9,8 +9,8 @@
 
 Speaks REST with the standard library and NumPy alone, gRPC with the package
 `grpcio` besides; needs neither TensorFlow nor anything else of this project, so
-that this one file can be copied. `lift` returns what the model's
-`serving_default` gives:
+that this one file can be copied. `lift` returns what `serving_default`, or
+another signature that takes keypoints and scores, gives:
 
     joints_3d  [N, J, 3]  root-relative, camera axes (x right, y down,
                           z forward), in units in which the mean distance of
@@ -46,6 +46,8 @@ class Client:
       rest: the server's REST address, e.g. "http://127.0.0.1:8501"; or
       grpc: its gRPC address, e.g. "127.0.0.1:8500".
       version: of the model; the server's latest by default.
+      signature: "serving_default", "normalized" or "from_coco_17" and its
+        like; the model card says which there are and what they take.
       timeout: seconds that one request may take.
       max_batch: rows of one request; longer inputs are sent in several.
     """
@@ -57,6 +59,7 @@ class Client:
         rest: str | None = None,
         grpc: str | None = None,
         version: int | None = None,
+        signature: str = "serving_default",
         timeout: float = 30.0,
         max_batch: int = 1024,
     ):
@@ -70,6 +73,7 @@ class Client:
                 f"`max_batch` must be at least 1. Received: {max_batch}."
             )
         self._max_batch = max_batch
+        self._signature = signature
         self._transport = (
             _Rest(rest, model, version, timeout)
             if rest is not None
@@ -81,7 +85,7 @@ class Client:
 
         Args:
           keypoints_2d: [N, J, 2] pixels, origin top left; J joints in the order
-            of the model's skeleton.
+            of the signature's skeleton: the model's, unless its name says so.
           scores: [N, J]; 0 = missing.
 
         Raises:
@@ -107,10 +111,11 @@ class Client:
             )
         parts = [
             self._transport.predict(
+                self._signature,
                 {
                     "keypoints_2d": keypoints_2d[i : i + self._max_batch],
                     "scores": scores[i : i + self._max_batch],
-                }
+                },
             )
             for i in range(0, len(scores), self._max_batch)
         ]
@@ -130,10 +135,9 @@ class _Rest:
         path = f"{self._url.path.rstrip('/')}/v1/models/{model}"
         self._path = path + (f"/versions/{version}" if version else "")
 
-    def predict(self, inputs: Arrays) -> Arrays:
-        body = json.dumps(
-            {"inputs": {name: value.tolist() for name, value in inputs.items()}}
-        )
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        lists = {name: value.tolist() for name, value in inputs.items()}
+        body = json.dumps({"signature_name": signature, "inputs": lists})
         make = {
             "http": http.client.HTTPConnection,
             "https": http.client.HTTPSConnection,
@@ -185,14 +189,14 @@ class _Grpc:
         self._channel = grpc.insecure_channel(address, options)
         self._call = self._channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
-            request_serializer=lambda inputs: encode(model, version, inputs),
+            request_serializer=lambda request: encode(model, version, *request),
             response_deserializer=decode,
         )
         self._timeout = timeout
 
-    def predict(self, inputs: Arrays) -> Arrays:
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
         try:
-            return self._call(inputs, timeout=self._timeout)
+            return self._call((signature, inputs), timeout=self._timeout)
         except self._grpc.RpcError as error:
             reason = f"gRPC {error.code().name}: {error.details()}"
             if error.code().name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
@@ -209,11 +213,14 @@ class _Grpc:
 _FLOAT, _BOOL = 1, 10  # of enum DataType
 
 
-def encode(model: str, version: int | None, inputs: Arrays) -> bytes:
+def encode(
+    model: str, version: int | None, signature: str, inputs: Arrays
+) -> bytes:
     """Returns a PredictRequest of float32 arrays."""
     spec = _bytes_field(1, model.encode())
     if version:
         spec += _bytes_field(2, _int_field(1, version))
+    spec += _bytes_field(3, signature.encode())
     request = [_bytes_field(1, spec)]
     for name, value in inputs.items():
         sizes = (_bytes_field(2, _int_field(1, n)) for n in value.shape)
@@ -353,11 +360,19 @@ def main() -> None:
     where.add_argument("--grpc", help="e.g. 127.0.0.1:8500")
     parser.add_argument("--model", required=True, help="the model's name")
     parser.add_argument("--keypoints", required=True, help=".npz or .npy file")
+    parser.add_argument(
+        "--signature", default="serving_default", help="e.g. from_coco_17"
+    )
     parser.add_argument("--out", help=".npz file to write")
     given = parser.parse_args()
     try:
         _check_out(given.out)
-        client = Client(given.model, rest=given.rest, grpc=given.grpc)
+        client = Client(
+            given.model,
+            rest=given.rest,
+            grpc=given.grpc,
+            signature=given.signature,
+        )
         poses = client.lift(*read_keypoints(given.keypoints))
         if given.out:
             with open(f"{given.out}.part", "wb") as file:

@@ -68,7 +68,7 @@ def make(name: str, table=None, strategy=None, overrides=(), jit_compile=False):
 
 
 def run(training_loop, first: int, count: int) -> dict[str, float]:
-    logs = training_loop.run(
+    logs, _ = training_loop.run(
         tf.constant(first, tf.int64), tf.constant(count, tf.int64)
     )
     return {name: float(value) for name, value in logs.items()}

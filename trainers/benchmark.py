@@ -1,7 +1,8 @@
-"""Times a training step beside its bare matrix products, or the data's way.
+"""Times a step or a served model beside its matrix products, or the data's way.
 
 python trainers/benchmark.py --what=step --method=kudo2018 --batch_size=1024
 python trainers/benchmark.py --what=data
+python trainers/benchmark.py --what=serve --method=martinez2017 --threads=1
 """
 
 import dataclasses
@@ -16,10 +17,14 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from tf_poselift.export import latency
 from tf_poselift.training import data_benchmark
+from tf_poselift.training import run_folder
 from tf_poselift.training import step_benchmark
 
-_WHAT = flags.DEFINE_enum("what", "step", ["step", "data"], "What is timed.")
+_WHAT = flags.DEFINE_enum(
+    "what", "step", ["step", "data", "serve"], "What is timed."
+)
 _METHOD = flags.DEFINE_string("method", "kudo2018", "Method.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 1024, "Poses of a step.", 1)
 _PRECISION = flags.DEFINE_enum(
@@ -33,6 +38,12 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; medians are shown.", 1)
 _FRAMES = flags.DEFINE_integer("frames", 2500, "Data: frames of a take.", 1)
 _CLIPS = flags.DEFINE_integer(
     "clips", 20, "Data: clips that are read; 156 are all of Human3.6M's.", 1
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Serve: run folder; by default --method, untrained."
+)
+_THREADS = flags.DEFINE_integer(
+    "threads", None, "Serve: threads of every engine; by default all cores.", 1
 )
 _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
 
@@ -75,16 +86,34 @@ def data() -> dict[str, Any]:
     }
 
 
+def serve() -> dict[str, Any]:
+    """Times a model in every format that it is exported in."""
+    method = (
+        run_folder.load(_WORKDIR.value).method
+        if _WORKDIR.value
+        else step_benchmark.build(
+            _METHOD.value, 1, "float32", tuple(_CONFIG.value)
+        )[0]
+    )
+    result = latency.measure(
+        method, rounds=_ROUNDS.value, threads=_THREADS.value
+    )
+    print(latency.table(result))
+    return dataclasses.asdict(result)
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     try:
-        values = step() if _WHAT.value == "step" else data()
-    except (ValueError, FileNotFoundError) as error:
+        values = {"step": step, "data": data, "serve": serve}[_WHAT.value]()
+    except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     width = max(20, *(len(name) for name in values))
     for name, value in values.items():
+        if isinstance(value, list):  # the rows of a table
+            continue
         shown = f"{value:.4g}" if isinstance(value, float) else value
         print(f"{name:{width}} {shown}")
     if _JSON.value:

@@ -71,3 +71,15 @@ def test_threads_may_share_a_session(kept_toy, session):
     with futures.ThreadPoolExecutor(8) as pool:
         for answer in pool.map(work, range(64)):
             np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
+def test_strings_of_any_bytes_are_fed(kept_toy, session):
+    """What is too long for a string's own 24 bytes, and what is no text."""
+    served = {s.name: s for s in signatures.for_method(kept_toy)}
+    inputs = served["examples"].examples(9)
+    inputs["examples"][0] = b""
+    answers = session.run("examples", inputs)
+    assert answers["valid"].tolist() == [False] + [True] * 6 + [False, True]
+    inputs["examples"][0] = b"\xff\xfe\x00garbage"
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Could not parse"):
+        session.run("examples", inputs)

@@ -17,6 +17,8 @@ class ToyLifter:
 
     prior_card = ["A number from 3D."]
     calibrated = False
+    any_unit = True
+    served = ()
 
     def __init__(self):
         self.skeleton = skeletons.load("human36m_17")

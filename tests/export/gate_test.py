@@ -86,7 +86,7 @@ def test_compiled_functions_are_found(toy, tmp_path):
 @pytest.fixture
 def written(toy, tmp_path):
     """A SavedModel of the toy that no check has seen."""
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     archive = keras.export.ExportArchive()
     endpoint = archive.add_endpoint(
         signature.name, signature.endpoint, [signature.inputs]
@@ -96,7 +96,7 @@ def written(toy, tmp_path):
 
 
 def test_signatures_must_be_those_declared(toy, tmp_path, written):
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     gate.check_graph(tmp_path, [signature])
     with pytest.raises(ValueError, match="must have the signatures"):
         gate.check_graph(tmp_path, [])
@@ -112,7 +112,7 @@ def test_weights_must_be_stored_once(tmp_path, written):
 
 
 def test_weights_that_are_tracked_are_stored_twice(toy, tmp_path):
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     archive = keras.export.ExportArchive()
     archive.track(toy.lifter)
     endpoint = archive.add_endpoint(
@@ -125,7 +125,7 @@ def test_weights_that_are_tracked_are_stored_twice(toy, tmp_path):
 
 
 def test_answers_must_be_the_methods_own(toy, tmp_path, written):
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     difference = gate.check_answers(tmp_path, [signature], tolerance=1e-4)
     assert difference < 1e-5
     toy.lifter.layers[-1].bias.assign(np.arange(17.0))
@@ -134,7 +134,7 @@ def test_answers_must_be_the_methods_own(toy, tmp_path, written):
 
 
 def test_a_warm_up_request_that_fails_is_found(toy, tmp_path, written):
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     warmup.write(tmp_path, [_wrong_examples(signature)])
     with pytest.raises(ValueError, match="InvalidArgumentError"):
         gate.check_answers(tmp_path, [signature], tolerance=1e-4)

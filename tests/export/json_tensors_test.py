@@ -104,3 +104,35 @@ def test_what_is_no_request_is_refused(body, message):
 def test_what_is_no_tensor_is_refused(form, content, message):
     with pytest.raises(ValueError, match=message):
         json_tensors.to_arrays(form, content, TYPES)
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("inputs", [{"b64": "/wA="}, "é"]),
+        ("inputs", {"x": [{"b64": "/wA="}, "é"]}),
+        ("instances", [{"b64": "/wA="}, "é"]),
+        ("instances", [{"x": {"b64": "/wA="}}, {"x": "é"}]),
+    ],
+)
+def test_bytes_are_base64(form, content):
+    arrays = json_tensors.to_arrays(form, content, {"x": tf.string})
+    assert arrays["x"].tolist() == [b"\xff\x00", "é".encode()]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        1.5,
+        None,
+        True,
+        ["a", ["b"]],
+        {"b64": "/wA"},
+        {"b64": "*wA="},
+        {"b64": 3},
+        {"a": 1},
+    ],
+)
+def test_what_is_no_string_is_refused(bad):
+    with pytest.raises(ValueError, match="`x`|`b64`|keys must be"):
+        json_tensors.to_arrays("inputs", {"x": [bad]}, {"x": tf.string})

@@ -2,13 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_poselift import config as config_lib
+from tf_poselift import methods
+from tf_poselift import skeletons
+from tf_poselift.data import synthetic
 from tf_poselift.export import signatures
+from tf_poselift.export import tf_examples
 
 
 @pytest.fixture
 def served(toy) -> signatures.Signature:
-    (signature,) = signatures.for_method(toy)
-    return signature
+    return signatures.serving_default(toy)
 
 
 def test_golden_table(served):
@@ -30,8 +34,109 @@ def test_golden_table(served):
     assert "pixels" in table["inputs"]["keypoints_2d"]["meaning"]
 
 
+OUTPUTS = {
+    "joints_3d": ("float32", [-1, 17, 3]),
+    "scale": ("float32", [-1]),
+    "valid": ("bool", [-1]),
+}
+
+
+def _keypoints(joints):
+    return {
+        "keypoints_2d": ("float32", [-1, joints, 2]),
+        "scores": ("float32", [-1, joints]),
+    }
+
+
+INPUTS = {
+    "serving_default": _keypoints(17),
+    "calibrated": _keypoints(17) | {"intrinsics": ("float32", [-1, 3, 3])},
+    "normalized": _keypoints(17),
+    "examples": {"examples": ("string", [-1])},
+    "from_coco_17": _keypoints(17),
+    "from_body_25": _keypoints(25),
+    "from_mediapipe_33": _keypoints(33),
+}
+
+
+def test_golden_table_of_every_signature(calibrated_toy):
+    served = signatures.for_method(calibrated_toy)
+    assert [s.name for s in served] == list(INPUTS)
+    for signature in served:
+        table = signature.table()
+        for kind, want in (
+            ("inputs", INPUTS[signature.name]),
+            ("outputs", OUTPUTS),
+        ):
+            got = {
+                name: (row["dtype"], row["shape"])
+                for name, row in table[kind].items()
+            }
+            assert got == want, signature.name
+    assert "any unit" in table_of(served, "normalized")["keypoints_2d"]
+    assert "body_25" in table_of(served, "from_body_25")["scores"]
+
+
+def table_of(served, name):
+    (signature,) = (s for s in served if s.name == name)
+    rows = signature.table()["inputs"].items()
+    return {name: row["meaning"] for name, row in rows}
+
+
+def test_a_detector_s_own_model_needs_no_map(toy):
+    toy.skeleton = skeletons.load("coco_17")
+    names = [s.name for s in signatures.for_method(toy)]
+    assert names[-2:] == ["from_body_25", "from_mediapipe_33"]
+    assert "from_coco_17" not in names
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_normalized_is_offered_where_unit_and_origin_do_not_matter(name):
+    module = methods.load(name)
+    skeleton = skeletons.load("human36m_17")
+    table = synthetic.table(skeleton, clips=4, frames=20, views=4)
+    config = config_lib.override(module.Config(), ["width=16"])
+    statistics = getattr(module, "statistics", lambda *_: {})(table, config)
+    method = module.Method(skeleton, config, statistics=statistics)
+    # Without biases a network would scale with its input.
+    rng = np.random.default_rng(0)
+    for served in method.served:
+        for variable in method.networks[served].trainable_variables:
+            variable.assign_add(rng.normal(0.0, 0.3, variable.shape))
+    served = {s.name: s for s in signatures.for_method(method)}
+    assert ("normalized" in served) == method.any_unit
+    points, scores = table.keypoints_2d[:8, 0], table.scores[:8, 0]
+    right = method.serve(points, scores)["joints_3d"].numpy()
+    small = (points - points[:, :1]) / 512.0
+    other = method.serve(small, scores)["joints_3d"].numpy()
+    apart = np.abs(other - right).max()
+    assert apart < 1e-4 if method.any_unit else apart > 1e-2
+
+
+def test_every_signature_gives_what_serving_default_gives(toy):
+    served = {s.name: s for s in signatures.for_method(toy)}
+    inputs = served["serving_default"].examples(8)
+    right = toy.serve(**_tensors(inputs))
+    moved = inputs | {"keypoints_2d": inputs["keypoints_2d"] / 64.0 - 3.0}
+    serialized = {"examples": tf_examples.serialize(**inputs)}
+    for name, changed in (("normalized", moved), ("examples", serialized)):
+        answers = served[name].endpoint(_tensors(changed))
+        for output, value in right.items():
+            np.testing.assert_allclose(answers[output], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 9])
+def test_every_signature_marks_its_bad_row(toy, batch):
+    for signature in signatures.for_method(toy):
+        answers = signature.endpoint(_tensors(signature.examples(batch)))
+        assert answers["valid"].numpy().tolist() == [
+            row != 7 for row in range(batch)
+        ]
+        assert answers["joints_3d"].shape == (batch, 17, 3)
+
+
 def test_calibrated_methods_take_intrinsics_besides(calibrated_toy):
-    default, calibrated = signatures.for_method(calibrated_toy)
+    default, calibrated, *_ = signatures.for_method(calibrated_toy)
     assert (default.name, calibrated.name) == ("serving_default", "calibrated")
     assert "intrinsics" not in default.inputs
     rows = calibrated.table()["inputs"]
@@ -93,7 +198,7 @@ def test_outputs_of_reduced_precision_leave_as_float32(toy, served):
         return answers
 
     toy.serve = serve
-    (signature,) = signatures.for_method(toy)
+    signature = signatures.serving_default(toy)
     answers = signature.endpoint(_tensors(served.examples(1)))
     assert answers["joints_3d"].dtype == tf.float32
 

@@ -8,7 +8,7 @@ from tf_poselift.export import warmup
 
 
 def test_requests_come_back_as_they_were_written(toy, tmp_path):
-    served = signatures.for_method(toy)
+    served = [signatures.serving_default(toy)]
     warmup.write(tmp_path, served)
     requests = warmup.read(tmp_path)
     assert [name for name, _ in requests] == ["serving_default"] * 3
@@ -19,7 +19,7 @@ def test_requests_come_back_as_they_were_written(toy, tmp_path):
 
 
 def test_records_are_what_a_server_reads(toy, tmp_path):
-    warmup.write(tmp_path, signatures.for_method(toy), batch_sizes=[2])
+    warmup.write(tmp_path, [signatures.serving_default(toy)], batch_sizes=[2])
     path = tmp_path / "assets.extra" / "tf_serving_warmup_requests"
     (record,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     log = prediction_log_pb2.PredictionLog.FromString(record)

@@ -225,7 +225,8 @@ def test_learns_64_poses():
     training_loop = loop.Loop(method, sampler)
 
     def run(first, count):
-        return training_loop.run(*tf.constant([first, count], tf.int64))
+        logs, _ = training_loop.run(*tf.constant([first, count], tf.int64))
+        return logs
 
     def error(lifter):
         lifted = prediction.predict(lifter, table)

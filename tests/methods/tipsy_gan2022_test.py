@@ -325,7 +325,7 @@ def overfit(steps, teacher=None, **fields):
         table, tipsy_gan2022.batch_spec(config), batch_size=64, seed=0
     )
     training_loop = loop.Loop(method, sampler)
-    first, last = (
+    (first, _), (last, _) = (
         training_loop.run(
             tf.constant(start, tf.int64), tf.constant(count, tf.int64)
         )

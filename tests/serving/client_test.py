@@ -58,6 +58,22 @@ def test_lift_refuses_before_it_asks(client_module, poses, change, message):
 
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_another_signature_is_asked_for_by_its_name(
+    stand_in, client_module, protocol
+):
+    keypoints_2d = np.random.default_rng(0).normal(500.0, 99.0, [2, 25, 2])
+    scores = np.ones([2, 25], np.float32)
+    client = client_module.Client(
+        "lifter",
+        **{protocol: getattr(stand_in, protocol)},
+        signature="from_body_25",
+    )
+    lifted = client.lift(keypoints_2d, scores)
+    assert lifted["joints_3d"].shape == (2, 17, 3)
+    assert lifted["valid"].all()
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_what_the_server_refuses_is_an_error(
     stand_in, client_module, poses, protocol
 ):
@@ -155,10 +171,13 @@ def test_arguments_are_checked(client_module, arguments, message):
 
 def test_encode_writes_what_the_api_reads(client_module):
     value = np.arange(6, dtype=np.float32).reshape(3, 1, 2)
-    message = client_module.encode("a" * 200, 300, {"keypoints_2d": value})
+    message = client_module.encode(
+        "a" * 200, 300, "from_x", {"keypoints_2d": value}
+    )
     request = predict_pb2.PredictRequest.FromString(message)
     assert request.model_spec.name == "a" * 200
     assert request.model_spec.version.value == 300
+    assert request.model_spec.signature_name == "from_x"
     received = tf.make_ndarray(request.inputs["keypoints_2d"])
     np.testing.assert_array_equal(received, value)
 

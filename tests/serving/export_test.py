@@ -60,6 +60,21 @@ def test_script_exports_a_run_and_names_the_next_command(workdir, tmp_path):
     assert card["method"] == "kudo2018"
 
 
+@pytest.mark.parametrize("kind", ["litert", "onnx"])
+def test_script_exports_to_other_runtimes(workdir, tmp_path, kind):
+    pytest.importorskip("ai_edge_litert", reason="needs the extra `edge`")
+    pytest.importorskip("tf2onnx", reason="needs the extra `edge`")
+    done = _run(
+        f"--workdir={workdir}", f"--model_dir={tmp_path}", f"--format={kind}"
+    )
+    assert done.returncode == 0, done.stderr
+    card = model_card.read(tmp_path / f"{kind}-1")
+    assert card["training"]["step"] == 7
+    for name in card["files"]:
+        assert f"{name}: " in done.stdout
+    assert "Serve it" not in done.stdout
+
+
 def test_script_ends_in_one_message_without_a_run(tmp_path):
     model_dir = tmp_path / "models"
     done = _run(f"--workdir={tmp_path}", f"--model_dir={model_dir}")

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+_STRING_BYTES = 24  # of a TF_TString
+
 
 class _Pointer(ctypes.c_void_p):
     """A plain c_void_p result would come back as an int and lose its type."""
@@ -65,7 +67,9 @@ def _status() -> Iterator[_Pointer]:
         code = library.TF_GetCode(status)
         if code != 0:
             kind = tf.compat.v1.errors.exception_type_from_error_code(code)
-            raise kind(None, None, library.TF_Message(status).decode())
+            # It may quote a request, whose bytes are no text.
+            message = library.TF_Message(status).decode(errors="replace")
+            raise kind(None, None, message)
     finally:
         library.TF_DeleteStatus(status)
 
@@ -77,7 +81,7 @@ def _delete(session: _Pointer, graph: _Pointer) -> None:
 
 
 class Session:
-    """A loaded SavedModel; numeric tensors only. Threads may share it.
+    """A loaded SavedModel. Threads may share it.
 
     Attributes:
       signatures: `SignatureDef` messages by name.
@@ -128,6 +132,10 @@ class Session:
     ) -> dict[str, np.ndarray]:
         """Returns the outputs of a signature by name.
 
+        Args:
+          signature: its name.
+          inputs: by name; an array of `bytes` objects for a string input.
+
         Raises:
           tf.errors.OpError: what the server would answer: InvalidArgumentError
             for a wrong shape or type.
@@ -147,7 +155,7 @@ class Session:
                 )
         finally:
             for tensor in fed:
-                self._c.TF_DeleteTensor(tensor)
+                self._delete_tensor(tensor)
         arrays = [self._array(tensor) for tensor in answers]
         return dict(zip(definition.outputs, arrays, strict=True))
 
@@ -160,16 +168,36 @@ class Session:
 
     def _tensor(self, array: np.ndarray) -> _Pointer:
         array = np.ascontiguousarray(array)
+        is_text = array.dtype == object
+        kind = tf.string if is_text else tf.as_dtype(array.dtype)
+        size = _STRING_BYTES * array.size if is_text else array.nbytes
         tensor = self._c.TF_AllocateTensor(
-            tf.as_dtype(array.dtype).as_datatype_enum,
+            kind.as_datatype_enum,
             (ctypes.c_int64 * array.ndim)(*array.shape),
             array.ndim,
-            ctypes.c_size_t(array.nbytes),
+            ctypes.c_size_t(size),
         )
-        ctypes.memmove(
-            self._c.TF_TensorData(tensor), array.ctypes.data, array.nbytes
-        )
+        if not is_text:
+            data = self._c.TF_TensorData(tensor)
+            ctypes.memmove(data, array.ctypes.data, size)
+            return tensor
+        slots = self._strings(tensor)
+        for slot, text in zip(slots, array.ravel(), strict=True):
+            self._c.TF_StringInit(slot)
+            self._c.TF_StringCopy(slot, text, ctypes.c_size_t(len(text)))
         return tensor
+
+    def _strings(self, tensor: _Pointer) -> list[_Pointer]:
+        """Where the strings of a string tensor lie."""
+        size = self._c.TF_TensorByteSize(tensor)
+        start = self._c.TF_TensorData(tensor).value or 0
+        return [_Pointer(start + at) for at in range(0, size, _STRING_BYTES)]
+
+    def _delete_tensor(self, tensor: _Pointer) -> None:
+        if self._c.TF_TensorType(tensor) == tf.string.as_datatype_enum:
+            for slot in self._strings(tensor):
+                self._c.TF_StringDealloc(slot)
+        self._c.TF_DeleteTensor(tensor)
 
     def _array(self, tensor: _Pointer) -> np.ndarray:
         kind = tf.as_dtype(self._c.TF_TensorType(tensor)).as_numpy_dtype

@@ -7,6 +7,7 @@ word and fails, or lies, only when it is served.
 
 import itertools
 import pathlib
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -185,32 +186,58 @@ def check_answers(
     Raises:
       ValueError: the model fails on a request or answers something else.
     """
-    worst = 0.0
     try:
         session = c_loader.Session(version_dir)
         for name, inputs in warmup.read(version_dir):
             session.run(name, inputs)
-        for signature, batch in itertools.product(served, BATCH_SIZES):
-            inputs = signature.examples(batch)
-            answers = session.run(signature.name, inputs)
-            # The session runs on the CPU; another device rounds otherwise.
-            with tf.device("/CPU:0"):
-                right = signature.function(
-                    **{k: tf.constant(v) for k, v in inputs.items()}
-                )
-            difference = _difference(right, answers)
-            if not difference <= tolerance:
-                raise ValueError(
-                    f"Signature `{signature.name}` must answer as the method "
-                    f"does, to {tolerance:g}. Received: a difference of "
-                    f"{difference:g} at batch {batch}."
-                )
-            worst = max(worst, difference)
+        return compare(
+            session.run, served, batch_sizes=BATCH_SIZES, tolerance=tolerance
+        )
     except tf.errors.OpError as error:
         raise ValueError(
             "The export must load and run as in a server. Received: "
             f"{type(error).__name__}: {error.message}"
         ) from error
+
+
+def compare(
+    run: Callable[[str, dict[str, np.ndarray]], dict[str, np.ndarray]],
+    served: Sequence[signatures.Signature],
+    *,
+    batch_sizes: Sequence[int],
+    tolerance: float,
+) -> float:
+    """Compares answers to the examples of signatures with the method's own.
+
+    Args:
+      run: signature's name, inputs by name -> outputs by name.
+      served: the signatures.
+      batch_sizes: of the examples.
+      tolerance: how far a number may be off; relative if it is above 1.
+
+    Returns:
+      The largest such difference.
+
+    Raises:
+      ValueError: a difference is larger.
+    """
+    worst = 0.0
+    for signature, batch in itertools.product(served, batch_sizes):
+        inputs = signature.examples(batch)
+        answers = run(signature.name, inputs)
+        # An export runs on the CPU; another device rounds otherwise.
+        with tf.device("/CPU:0"):
+            right = signature.function(
+                **{k: tf.constant(v) for k, v in inputs.items()}
+            )
+        difference = _difference(right, answers)
+        if not difference <= tolerance:
+            raise ValueError(
+                f"Signature `{signature.name}` must answer as the method "
+                f"does, to {tolerance:g}. Received: a difference of "
+                f"{difference:g} at batch {batch}."
+            )
+        worst = max(worst, difference)
     return worst
 
 
@@ -218,8 +245,8 @@ def _difference(
     right: dict[str, tf.Tensor], answers: dict[str, np.ndarray]
 ) -> float:
     errors = [np.zeros(1)]
-    for name, answer in answers.items():
-        want = right[name].numpy().astype(np.float64)
+    for name, value in right.items():
+        want, answer = value.numpy().astype(np.float64), answers[name]
         error = np.abs(answer - want) / np.maximum(np.abs(want), 1.0)
         errors.append(error.ravel())
     return float(np.max(np.concatenate(errors)))  # NaN if any of them is

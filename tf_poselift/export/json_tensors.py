@@ -7,8 +7,11 @@ the same form; NaN and Infinity stand bare, as the real server writes them:
     {"inputs": {"a": [[0.5, 1.0]], "b": [2.0]}}   ->  {"outputs": {...}}
 
 With one input (or output) its value may (does) stand alone, without a name.
+Bytes are written {"b64": "..."}; a string alone stands for its UTF-8.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +28,7 @@ _ACCEPTED = {
     tf.int32: {int},
     tf.int64: {int},
     tf.bool: {bool},
+    tf.string: {str, bytes},
 }
 
 Arrays = dict[str, np.ndarray]
@@ -76,7 +80,7 @@ def _columns(form: str, content: Any, names: list[str]) -> Mapping[str, Any]:
         raise ValueError(f"`{ROWS}` must be a list with at least one row.")
     if len(names) == 1:
         content = [
-            row if isinstance(row, dict) else {names[0]: row} for row in content
+            {names[0]: row} if _stands_alone(row) else row for row in content
         ]
     for row in content:
         keys = sorted(row) if isinstance(row, dict) else type(row).__name__
@@ -88,7 +92,25 @@ def _columns(form: str, content: Any, names: list[str]) -> Mapping[str, Any]:
     return {name: [row[name] for row in content] for name in names}
 
 
+def _stands_alone(row: Any) -> bool:
+    return not isinstance(row, dict) or set(row) == {"b64"}
+
+
+def _decoded(value: Any) -> Any:
+    """Replaces the bytes in nested lists."""
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except (TypeError, binascii.Error, ValueError) as error:
+            raise ValueError(f"`b64` must be base64: {error}.") from error
+    return value
+
+
 def _array(name: str, value: Any, dtype: tf.DType) -> np.ndarray:
+    if dtype == tf.string:
+        value = _decoded(value)
     # An array of objects keeps every value's own type: NumPy would read the
     # text "1.5", and a bool among numbers, as a number.
     objects = np.array(value, dtype=object)
@@ -101,11 +123,18 @@ def _array(name: str, value: Any, dtype: tf.DType) -> np.ndarray:
             f"`{name}` must be nested lists of {dtype.name}, all of one "
             f"length. Received: {received}."
         )
+    if dtype == tf.string:
+        encode = np.frompyfunc(_bytes, 1, 1)
+        return np.asarray(encode(objects), dtype=object)
     try:
         with np.errstate(over="ignore"):
             return objects.astype(dtype.as_numpy_dtype)
     except OverflowError as error:
         raise ValueError(f"`{name}`: {error}.") from error
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def from_arrays(form: str, answers: Arrays) -> dict[str, Any]:

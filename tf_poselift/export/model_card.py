@@ -1,10 +1,12 @@
 """What a stranger must know about a served model, as one JSON file."""
 
+import importlib.metadata
 import inspect
 import json
 import pathlib
 import sys
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -70,16 +72,23 @@ def describe_run(run: run_folder.Run) -> dict[str, Any]:
 
 
 def describe_signatures(
-    served: Iterable[signatures.Signature],
+    served: Iterable[signatures.Signature], *, packages: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Returns names, types, shapes and meanings of what is served."""
+    """Returns what is served, and what wrote it.
+
+    Args:
+      served: names, types, shapes and meanings of these.
+      packages: whose versions are told besides TensorFlow's and Keras's.
+    """
     return {
         "signatures": {s.name: s.table() for s in served},
         "versions": {
             "tf_poselift": tf_poselift.__version__,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
-        },
+        }
+        | {name: importlib.metadata.version(name) for name in packages},
+        "commit": run_folder.commit(),
     }
 
 

@@ -114,4 +114,6 @@ def _median_distance(points, seen, skeleton) -> np.float32:
 
 def focal(intrinsics):
     """Returns the focal lengths [..., 1, 2] of cameras [..., 3, 3]."""
-    return tf.linalg.diag_part(intrinsics)[..., tf.newaxis, :2]
+    # `tf.linalg.diag_part` is no op of LiteRT.
+    pair = intrinsics[..., 0, 0], intrinsics[..., 1, 1]
+    return tf.stack(pair, axis=-1)[..., tf.newaxis, :]

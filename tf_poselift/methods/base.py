@@ -81,9 +81,8 @@ class PoseLifter(keras.Model):
     metric = False
     # Whether `call` makes use of `intrinsics`.
     calibrated = False
-    # Whether `call` divides unit and origin of the keypoints out again, so
-    # that it gives the same for any.
-    any_unit = False
+    # Whether `call` gives the same for keypoints of any unit and origin.
+    any_unit = True
     # The names of the networks that `call` uses; set before `add_network`.
     served: tuple[str, ...] = ("lifter",)
 

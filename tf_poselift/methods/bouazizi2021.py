@@ -114,6 +114,7 @@ class Method(base.PoseLifter):
     """See the module's docstring."""
 
     metric = True
+    any_unit = False
     calibrated = True
 
     def __init__(self, skeleton: skeletons.Skeleton, config: Config, **kwargs):

@@ -104,6 +104,7 @@ class Method(base.PoseLifter):
     """See the module's docstring."""
 
     metric = True
+    any_unit = False
 
     def __init__(self, skeleton: skeletons.Skeleton, config: Config, **kwargs):
         super().__init__(skeleton, config, **kwargs)

@@ -156,6 +156,8 @@ def statistics(table, config: Config) -> dict[str, np.ndarray]:
 class Method(base.PoseLifter):
     """See the module's docstring."""
 
+    any_unit = False  # poses have the size that they have in pixels
+
     def __init__(self, skeleton: skeletons.Skeleton, config: Config, **kwargs):
         super().__init__(skeleton, config, **kwargs)
         yu_scale.head_of(skeleton)

@@ -1,0 +1,65 @@
+"""A signature of a served model as an ONNX file, and how to run it."""
+
+import importlib
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tf_poselift.export import signatures
+
+PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
+SUFFIX = ".onnx"
+_OPSET = 18
+_AXIS = "batch"
+
+
+def convert(signature: signatures.Signature) -> bytes:
+    """Converts a signature; the first axis of every tensor is free.
+
+    Raises:
+      ValueError: the converter does not know an op.
+    """
+    tf2onnx = importlib.import_module("tf2onnx")
+    function = tf.function(
+        signature.endpoint,
+        input_signature=[signature.inputs],
+        autograph=False,
+    )
+    try:
+        model, _ = tf2onnx.convert.from_function(
+            function, input_signature=[signature.inputs], opset=_OPSET
+        )
+    except Exception as error:  # it raises whatever comes along
+        raise ValueError(
+            f"The model must convert to ONNX. Received: {error!r:.500}"
+        ) from error
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = _AXIS
+    return model.SerializeToString()
+
+
+class Model:
+    """A file, loaded; runs on the CPU.
+
+    Args:
+      path: what `convert` gave.
+      threads: that may work on one request.
+    """
+
+    def __init__(self, path: str | os.PathLike, *, threads: int | None = None):
+        runtime = importlib.import_module("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        self._session = runtime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def run(
+        self, signature: str, inputs: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Returns the outputs by name; the file has one signature."""
+        del signature
+        answers = self._session.run(self._names, inputs)
+        return dict(zip(self._names, answers, strict=True))
