@@ -52,6 +52,8 @@ def test_no_example_is_no_pose(parse):
         _example(keypoints_2d=_floats(6), scores=_floats(4)),
         _example(keypoints_2d=tf.train.Feature(), scores=_floats(3)),
     ],
+    # Of their own: protobuf writes a map in any order.
+    ids=["nothing", "no feature", "no scores", "five", "four", "empty"],
 )
 def test_a_row_without_its_numbers_leaves_its_neighbours_alone(parse, bad):
     points, scores = parse(tf.constant([GOOD, bad, GOOD]))
@@ -72,7 +74,9 @@ _INTEGERS = tf.train.Feature(int64_list=tf.train.Int64List(value=[1, 2, 3]))
 
 
 @pytest.mark.parametrize(
-    "bad", [b"hello", _example(keypoints_2d=_floats(6), scores=_INTEGERS)]
+    "bad",
+    [b"hello", _example(keypoints_2d=_floats(6), scores=_INTEGERS)],
+    ids=["text", "integers"],
 )
 def test_what_is_no_example_of_floats_fails_the_batch(parse, bad):
     # The documentation says so: nothing in a graph can catch it.
