@@ -22,7 +22,11 @@ def check(name: str, manual_dir: str | None) -> bool:
     """Prints what was found of one data set; returns whether it is enough."""
     builder = build.builder_class(name)
     module = importlib.import_module(builder.__module__)
-    folder = build.manual_folder(name, manual_dir)
+    try:
+        folder = build.manual_folder(name, manual_dir)
+    except FileNotFoundError as error:
+        print(error)
+        folder = None
     findings = module.check(pathlib.Path(folder) if folder else None)
     print(f"{name}: {folder or 'no folder given'}\n{findings.report()}")
     if findings.missing:

@@ -123,7 +123,7 @@ def test_a_folder_becomes_a_trained_lifter(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert "clips: train 6, validation 1" in done.stdout
+    assert "clips: train 7, validation 1" in done.stdout
     assert "note: 0.9% of all joints are missing" in done.stdout
     (dataset,) = re.findall(r"--dataset=(\S+)", train)
     logs = training.train(

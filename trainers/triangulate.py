@@ -28,7 +28,7 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Folder of prepared data sets; default: TFDS's own."
 )
 _SPLIT = flags.DEFINE_string(
-    "split", "train", "Split, or several: train+validation."
+    "split", "all", "Split, several (train+validation), or all."
 )
 
 

@@ -17,6 +17,9 @@ from tf_poselift.data import records
 from tf_poselift.keypoint_files import reading
 from tf_poselift.keypoint_files import tracks as tracks_lib
 
+_SCRAP = 10  # a person seen in 1 / 10 of the frames of another is a scrap
+_SHOWN = 6  # persons that a note names
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Clip:
@@ -70,6 +73,8 @@ def _single_views(settings, paths: Sequence[pathlib.Path]):
         tracks = _tracks(settings, path, settings.image_size)
         if not tracks:
             notes.append(f"{path}: nobody was seen; left out")
+        tracks, note = _without_scraps(tracks, path)
+        notes += [note] if note else []
         digits = len(str(max((t.person for t in tracks), default=0)))
         clips += [
             Clip(
@@ -90,6 +95,26 @@ def _single_views(settings, paths: Sequence[pathlib.Path]):
             f"`min_score` {settings.min_score}."
         )
     return clips, notes
+
+
+def _without_scraps(tracks, path: pathlib.Path):
+    """Leaves out who is seen in a tenth of the frames of another, or less."""
+    frames = [len(track.frame_index) for track in tracks]
+    if max(frames, default=0) < _SCRAP or len(frames) < 2:
+        return tracks, None
+    least = max(frames) / _SCRAP
+    kept = [t for t in tracks if len(t.frame_index) > least]
+    seen = ", ".join(
+        f"person {t.person}: {len(t.frame_index)}" for t in kept[:_SHOWN]
+    )
+    note = f"{path}: frames of {seen}"
+    note += f" and {len(kept) - _SHOWN} more" if len(kept) > _SHOWN else ""
+    if len(kept) < len(tracks):
+        note += (
+            f"; {len(tracks) - len(kept)} people (or pieces of a broken track) "
+            f"of at most {least:.0f} frames are left out"
+        )
+    return kept, note
 
 
 def _recordings(settings, paths: Sequence[pathlib.Path]):
@@ -172,27 +197,31 @@ def _stem(path: pathlib.Path) -> str:
 def split(clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], list[str]]:
     """Returns {split: clips}, and what the user should know.
 
-    Every eighth clip by sorted id validates; of a single clip the last eighth
-    of its frames.
+    Every eighth clip by sorted id validates; of fewer clips the last eighth of
+    the frames of the longest.
 
     Raises:
       ValueError: two clips of the same id.
     """
     by_id = {clip.clip_id: clip for clip in clips}
     train, validation = records.hold_out_every_eighth(c.clip_id for c in clips)
-    frames = len(clips[0].frame_index)
-    if len(clips) > 1 or frames == 1:
+    clip = max(clips, key=lambda clip: len(clip.frame_index))
+    frames = len(clip.frame_index)
+    if len(clips) >= records.HOLD_OUT or frames == 1:
         names = {"train": train, "validation": validation}
         return {
             k: [by_id[c] for c in ids] for k, ids in names.items() if ids
         }, []
-    clip = clips[0]
     cut = frames - max(1, frames // records.HOLD_OUT)
-    note = (
-        f"a single clip: its last {frames - cut} of {frames} frames validate, "
-        f"as `{clip.clip_id}_end`"
+    which = (
+        "a single clip: its" if len(clips) == 1 else f"`{clip.clip_id}`: the"
     )
+    note = (
+        f"{which} last {frames - cut} of {frames} frames validate, as "
+        f"`{clip.clip_id}_end`"
+    )
+    others = [c for c in clips if c.clip_id != clip.clip_id]
     return {
-        "train": [clip.rows(slice(cut), clip.clip_id)],
+        "train": [clip.rows(slice(cut), clip.clip_id), *others],
         "validation": [clip.rows(slice(cut, None), f"{clip.clip_id}_end")],
     }, [note]

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from tf_poselift import skeletons
 from tf_poselift.data import reader
+from tf_poselift.keypoint_files import tracks
 
 DATASETS = pathlib.Path(__file__).parents[2] / "datasets"
 sys.path.insert(0, str(DATASETS))
@@ -43,7 +44,7 @@ class KeypointsVideosTest(_KeypointsTest):
             name="videos", description="-", folder=str(DUMMY / "keypoints")
         )
     ]
-    SPLITS = {"train": 6, "validation": 1}
+    SPLITS = {"train": 7, "validation": 1}
 
 
 class KeypointsViewsTest(_KeypointsTest):
@@ -85,16 +86,30 @@ def test_a_clip_is_a_person_in_a_video(tmp_path):
         "gym/mmpose_0",
         "long_0",
         "videopose3d/run_0",
+        "videopose3d/walk_0",
     )
-    assert _read(tmp_path, "validation").clip_id == ("videopose3d/walk_0",)
+    # Of fewer than eight clips the end of the longest validates.
+    held_out = _read(tmp_path, "validation")
+    assert held_out.clip_id == ("coco_results_0_end",)
+    assert held_out.frame_index.tolist() == [13]
     assert train.scene[2] == "gym/alphapose" and train.person[2] == 7
     assert train.skeleton == skeletons.load("coco_17")
     assert train.cameras is None and train.num_views == 1
     assert set(train.fps) == {25.0}
-    assert train.image_size[:, 0].tolist() == [[640, 480]] * 5 + [[800, 600]]
+    assert (
+        train.image_size[:, 0].tolist() == [[640, 480]] * 5 + [[800, 600]] * 2
+    )
     # The files say: frames 10 to 13 of two people; one empty frame of MMPose.
     starts = train.clip_start
-    assert train.frame_index[: starts[2]].tolist() == [10, 11, 12, 13] * 2
+    assert train.frame_index[: starts[2]].tolist() == [
+        10,
+        11,
+        12,
+        10,
+        11,
+        12,
+        13,
+    ]
     assert train.frame_index[starts[3] : starts[4]].tolist() == [0, 2, 3]
     # Ear 3 is not detected in the second frame, ear 4 not trusted in the third.
     near = train.scores[starts[2] : starts[3], 0]
@@ -107,6 +122,28 @@ def test_a_clip_is_a_person_in_a_video(tmp_path):
     assert any("nobody.json: nobody was seen" in n for n in builder.notes)
     # 2 in each of 2 clips, of 6 x 4 x 17 + 3 x 17 joints.
     assert any("0.9% of all joints are missing" in n for n in builder.notes)
+
+
+def test_scraps_are_left_out_and_people_are_counted():
+    def track(person, frames):
+        return tracks.Track(
+            name="video",
+            person=person,
+            frame_index=np.arange(frames),
+            keypoints_2d=np.zeros((frames, 17, 2)),
+            scores=np.ones((frames, 17)),
+            image_size=None,
+        )
+
+    seen = [track(0, 100), track(1, 10), track(2, 11)]
+    kept, note = clips_lib._without_scraps(seen, pathlib.Path("video.json"))
+    assert [t.person for t in kept] == [0, 2]
+    assert note == (
+        "video.json: frames of person 0: 100, person 2: 11; 1 people (or "
+        "pieces of a broken track) of at most 10 frames are left out"
+    )
+    alone = [track(0, 100)]
+    assert clips_lib._without_scraps(alone, pathlib.Path("v")) == (alone, None)
 
 
 @pytest.fixture

@@ -141,8 +141,8 @@ def test_several_recordings_are_several_clips(tmp_path, view_folder):
         skeleton="body_25b",
         calibration=calibration,
     )
-    assert _read(tmp_path, "train").clip_id == ("take_1",)
-    assert _read(tmp_path, "validation").clip_id == ("take_2",)
+    assert _read(tmp_path, "train").clip_id == ("take_1", "take_2")
+    assert _read(tmp_path, "validation").clip_id == ("take_1_end",)
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_a_run_writes_the_3d_and_a_picture(exact, tmp_path):
     content = triangulated.run(
         dataset=dataset, workdir=workdir, data_dir=str(tmp_path)
     )
-    assert content["all"]["mean"] < 0.05 and content["split"] == "train"
+    assert content["all"]["mean"] < 0.05 and content["split"] == "all"
     stored = json.loads((workdir / "triangulated.json").read_text())
     assert stored == content and stored["dataset"] == "ring:1.0.0"
     with np.load(workdir / "triangulated.npz") as file:

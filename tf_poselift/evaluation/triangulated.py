@@ -218,7 +218,7 @@ def run(
     *,
     dataset: str,
     workdir: str | os.PathLike,
-    split: str = "train",
+    split: str = "all",
     data_dir: str | None = None,
 ) -> dict[str, Any]:
     """Triangulates a split and writes what came of it.
@@ -230,7 +230,7 @@ def run(
     Args:
       dataset: NAME[/CONFIG][:VERSION], calibrated.
       workdir: folder to write into.
-      split: of the data set; "train+validation" is both.
+      split: of the data set; "all" is all of them.
       data_dir: folder of prepared data sets.
 
     Returns:

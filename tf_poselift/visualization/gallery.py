@@ -46,7 +46,9 @@ def figure(
     drawn.text(
         0.5,
         1 - 0.15 / height,
-        "input, lifted, lifted from the side (the camera is on the left)",
+        "input, lifted, lifted from the side (the camera is on the left)"
+        if columns > 1
+        else "input, lifted, from the side",
         ha="center",
         va="center",
         fontsize=9,
