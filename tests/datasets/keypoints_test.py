@@ -96,9 +96,8 @@ def test_a_clip_is_a_person_in_a_video(tmp_path):
     assert train.skeleton == skeletons.load("coco_17")
     assert train.cameras is None and train.num_views == 1
     assert set(train.fps) == {25.0}
-    assert (
-        train.image_size[:, 0].tolist() == [[640, 480]] * 5 + [[800, 600]] * 2
-    )
+    sizes = [[640, 480]] * 5 + [[800, 600], [640, 480]]
+    assert train.image_size[:, 0].tolist() == sizes
     # The files say: frames 10 to 13 of two people; one empty frame of MMPose.
     starts = train.clip_start
     assert train.frame_index[: starts[2]].tolist() == [
