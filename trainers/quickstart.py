@@ -62,6 +62,7 @@ def main(argv: list[str]) -> None:
         f"--steps={_STEPS.value}",
         "--batch_size=256",
         "--save_every=800",
+        "--config=average_decay=0.995",
     )
     step("evaluate", "trainers/evaluate.py", f"--workdir={run}", *source)
     results = json.loads(
