@@ -12,7 +12,8 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "models" / "README.md"]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 PAGES += sorted((ROOT / "datasets").glob("*/README.md"))
 RECIPES = sorted((ROOT / "docs" / "recipes").glob("*20*.md"))
 # As little training as makes a checkpoint, on clips of a few frames.
