@@ -36,7 +36,10 @@ _BEAM = flags.DEFINE_bool(
     "beam", False, "Make the records with Apache Beam (aistpp, surreal)."
 )
 _NUM_SHARDS = flags.DEFINE_integer(
-    "num_shards", None, "Files of a split; default: by its size.", 1
+    "num_shards",
+    None,
+    "Files of a split, no more than it has clips; default: by its size.",
+    1,
 )
 
 # Only for `keypoints`, the user's own (docs/own_data.md).

@@ -54,7 +54,7 @@ def test_seed_decides():
 def test_bones_keep_their_lengths(skeleton):
     table = synthetic.table(skeleton, clips=2, frames=20)
     lengths = bone_lengths(table)
-    assert lengths.min() > 50.0
+    assert lengths.min() > 10.0  # within the face
     assert np.ptp(lengths, axis=(0, 1)).max() < 0.01
     for left, right in skeleton.symmetric_bones:
         np.testing.assert_allclose(

@@ -145,11 +145,11 @@ def test_beam_is_for_large_data_sets():
 
 def test_number_of_shards(tmp_path):
     done = _build(
-        "--dataset=deepmimic",
+        "--dataset=surreal",
         f"--data_dir={tmp_path}",
-        f"--manual_dir={DUMMY}",
+        f"--manual_dir={DATASETS / 'surreal' / 'dummy_data'}",
         "--num_shards=2",
     )
     assert done.returncode == 0, done.stderr
-    files = (tmp_path / PREPARED).glob("deepmimic-train.tfrecord-*")
+    files = tmp_path.glob("surreal/run0/1.0.0/surreal-train.tfrecord-*")
     assert len(list(files)) == 2

@@ -25,20 +25,38 @@ _TEMPLATE = {
     "heel": (-50, 140, 30),
     "big_toe": (170, 140, 20),
     "small_toe": (140, 190, 20),
+    "foot": (120, 150, 25),
+    "foot_index": (170, 150, 20),
     "spine": (-10, 0, 1180),
+    "spine1": (-5, 0, 1030),
+    "spine2": (-10, 0, 1160),
+    "spine3": (-5, 0, 1300),
     "chest": (-10, 0, 1180),
     "thorax": (0, 0, 1430),
-    "neck": (0, 0, 1430),
+    "neck": (5, 0, 1490),
+    "upper_neck": (15, 0, 1520),
     "nose": (110, 0, 1530),
     "head": (20, 0, 1680),
+    "head_top": (15, 0, 1750),
+    "mouth": (95, 20, 1490),
     "eye": (90, 30, 1570),
+    "eye_inner": (95, 20, 1570),
+    "eye_outer": (80, 45, 1570),
     "ear": (10, 75, 1550),
+    "collar": (0, 60, 1420),
     "shoulder": (0, 150, 1400),
     "elbow": (0, 230, 1130),
     "wrist": (50, 260, 890),
+    "hand": (60, 270, 810),
+    "pinky": (40, 280, 800),
+    "index": (80, 265, 790),
+    "thumb": (90, 240, 820),
 }
 # The trunk turns little, so that the face stays in front of the shoulders.
-_TRUNK = ("pelvis", "spine", "chest", "thorax", "neck", "nose", "head")
+_TRUNK = (
+    *("pelvis", "spine", "spine1", "spine2", "spine3", "chest", "thorax"),
+    *("neck", "upper_neck", "nose", "head", "head_top"),
+)
 _TRUNK_ANGLE, _LIMB_ANGLE = 0.08, 0.35  # radians, standard deviation
 _HEADING, _WALK = 0.8, 300.0  # the same of the person: radians and mm
 _WAVES = 3  # sinusoids of an angle
