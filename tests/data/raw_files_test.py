@@ -27,7 +27,9 @@ def test_what_is_missing_is_listed_with_where_to_get_it():
 
 
 def test_a_whole_folder_passes():
-    raw_files.Findings(found=("all",)).require("raw", "")
+    findings = raw_files.Findings(found=("all",))
+    findings.require("raw", "")
+    assert findings.report() == "   found  all"
 
 
 def test_the_folder_that_the_user_named(tmp_path):

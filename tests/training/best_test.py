@@ -111,3 +111,4 @@ def test_patience_needs_held_out_clips(tmp_path):
     writer.write({"train": table}, str(tmp_path), name="seen")
     with pytest.raises(ValueError, match="`patience` needs a `validation`"):
         train(str(tmp_path), tmp_path / "run", 2, patience=1)
+    assert not (tmp_path / "run").exists()

@@ -98,12 +98,7 @@ def train(
 
     _check_teacher(module, config, teacher)
     kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
-    table = reader.read(
-        dataset,
-        "train",
-        data_dir,
-        skeleton=skeletons.load(skeleton) if skeleton else None,
-    )
+    table, held_out = _read(dataset, data_dir, skeleton, patience)
     if noise:
         table = noise_lib.apply(table, kind_of_noise, seed=seed)
     # Under a strategy every replica gets its own copy of the weights.
@@ -152,7 +147,7 @@ def train(
         model,
         loop.Loop(model, sampler, device_strategy),
         checkpoints.Checkpoints(model, workdir, keep=keep),
-        _make_best(model, dataset, data_dir, workdir, patience),
+        held_out and best_lib.Best(model, held_out, workdir),
         summaries.Summaries(model, table, workdir),
         workdir=workdir,
         steps=steps,
@@ -230,17 +225,17 @@ def check_batch(batch_size: int, strategy) -> None:
         )
 
 
-def _make_best(model, dataset, data_dir, workdir, patience):
-    """Returns what keeps the best checkpoint, where 2D is held out."""
-    held_out = best_lib.held_out(dataset, data_dir, model.skeleton)
-    if held_out is not None:
-        return best_lib.Best(model, held_out, workdir)
-    if patience is not None:
+def _read(dataset, data_dir, skeleton: str | None, patience):
+    """Returns the training split, and the held-out clips or None."""
+    wanted = skeletons.load(skeleton) if skeleton else None
+    table = reader.read(dataset, "train", data_dir, skeleton=wanted)
+    held_out = best_lib.held_out(dataset, data_dir, table.skeleton)
+    if patience is not None and held_out is None:
         raise ValueError(
             "`patience` needs a `validation` split of every data set. "
             f"Received: `{dataset}`, without."
         )
-    return None
+    return table, held_out
 
 
 def _run(
