@@ -112,6 +112,22 @@ def bits(
     return tf.reshape(words[:, :count], (-1, *shape))
 
 
+def grid_bits(key: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Returns 32 random bits per entry, [rows, columns] uint32.
+
+    Where numbers are many and the batch is not split: one hash each.
+
+    Args:
+      key: [2] integers; another key gives independent numbers.
+      rows: scalar integer.
+      columns: scalar integer.
+    """
+    key = tf.unstack(_mix(_to_uint32(key)))
+    row = _mix(_to_uint32(tf.range(rows)) + key[0])
+    column = _mix(_to_uint32(tf.range(columns)) + key[1])
+    return _mix(row[:, tf.newaxis] + column)
+
+
 def permute(
     seed: int, position: tf.Tensor, size: int, *, stream: str
 ) -> tf.Tensor:

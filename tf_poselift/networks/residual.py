@@ -13,6 +13,8 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
+from tf_poselift.networks import dropout as dropout_lib
+
 
 class ResidualLayers(keras.Model):
     """Maps [B, F] features to [B, width] hidden features.
@@ -77,7 +79,7 @@ class ResidualLayers(keras.Model):
             if batch_norm or layer_norm
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout, seed=seed + i)
+            dropout_lib.Dropout(dropout, seed=seed + i)
             for i in range(len(self.hidden) if dropout else 0)
         ]
 
