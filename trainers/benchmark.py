@@ -1,6 +1,7 @@
 """Times a step or a served model beside its matrix products, or the data's way.
 
 python trainers/benchmark.py --what=step --method=kudo2018 --batch_size=1024
+python trainers/benchmark.py --what=growth --figure=growth.png
 python trainers/benchmark.py --what=data
 python trainers/benchmark.py --what=serve --method=martinez2017 --threads=1
 """
@@ -19,11 +20,12 @@ from absl import logging
 
 from tf_poselift.export import latency
 from tf_poselift.training import data_benchmark
+from tf_poselift.training import growth_benchmark
 from tf_poselift.training import run_folder
 from tf_poselift.training import step_benchmark
 
 _WHAT = flags.DEFINE_enum(
-    "what", "step", ["step", "data", "serve"], "What is timed."
+    "what", "step", ["step", "growth", "data", "serve"], "What is timed."
 )
 _METHOD = flags.DEFINE_string("method", "kudo2018", "Method.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 1024, "Poses of a step.", 1)
@@ -45,7 +47,14 @@ _WORKDIR = flags.DEFINE_string(
 _THREADS = flags.DEFINE_integer(
     "threads", None, "Serve: threads of every engine; by default all cores.", 1
 )
+_POSES = flags.DEFINE_list(
+    "poses", None, "Growth: poses of the training data; default: to 10^7."
+)
+_FIGURE = flags.DEFINE_string("figure", None, "Growth: picture to write.")
 _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
+_COMPARE = flags.DEFINE_string(
+    "compare", None, "File of an earlier run's --json to compare with."
+)
 
 DATASETS = pathlib.Path(__file__).parents[1] / "datasets"
 
@@ -62,6 +71,22 @@ def step() -> dict[str, Any]:
             rounds=_ROUNDS.value,
         )
     )
+
+
+def growth() -> dict[str, Any]:
+    """Times a step over batch sizes, joints and sizes of the data."""
+    points = growth_benchmark.measure(
+        _METHOD.value,
+        batch_size=_BATCH_SIZE.value,
+        precision=_PRECISION.value,
+        overrides=tuple(_CONFIG.value),
+        poses=[int(n) for n in _POSES.value or growth_benchmark.POSES],
+        steps=_STEPS.value,
+        rounds=_ROUNDS.value,
+    )
+    if _FIGURE.value:
+        growth_benchmark.figure(points).savefig(_FIGURE.value)
+    return {"points": [dataclasses.asdict(point) for point in points]}
 
 
 def data() -> dict[str, Any]:
@@ -106,19 +131,47 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
+    what = {"step": step, "growth": growth, "data": data, "serve": serve}
     try:
-        values = {"step": step, "data": data, "serve": serve}[_WHAT.value]()
+        earlier = _read(_COMPARE.value) if _COMPARE.value else {}
+        values = what[_WHAT.value]()
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
+    show(values, earlier)
+    if _JSON.value:
+        with open(_JSON.value, "w", encoding="utf-8") as file:
+            json.dump(values, file, indent=2)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        values = json.loads(pathlib.Path(path).read_text("utf-8"))
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"`--compare` must be a file that `--json` wrote. Received: {path}."
+        )
+    return values
+
+
+def show(values: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """Prints one line for every value, beside an earlier run's."""
     width = max(20, *(len(name) for name in values))
     for name, value in values.items():
         if isinstance(value, list):  # the rows of a table
             continue
-        shown = f"{value:.4g}" if isinstance(value, float) else value
-        print(f"{name:{width}} {shown}")
-    if _JSON.value:
-        with open(_JSON.value, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2)
+        line = f"{name:{width}} {_text(value):>12}"
+        before = earlier.get(name)
+        if before is not None:
+            line += f" {_text(before):>12}"
+            if isinstance(value, float) and before:
+                line += f"  x {value / before:.2f}"
+        print(line.rstrip())
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

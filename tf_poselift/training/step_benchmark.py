@@ -8,6 +8,7 @@ whichever is faster; all are timed in turn in one run, because machines drift.
 
 import collections
 import dataclasses
+import resource
 import statistics
 import time
 
@@ -16,13 +17,17 @@ import tensorflow as tf
 
 from tf_poselift import config as config_lib
 from tf_poselift import methods
+from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
+from tf_poselift.data import tables
 from tf_poselift.methods import base
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
 from tf_poselift.training import training
+
+FRAMES, VIEWS = 100, 4  # of a clip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +63,21 @@ class Result:
     step_gflops: float
     products_gflops: float
     ratio: float  # of the rates: products_ms / step_ms, the median of rounds
-    compile_seconds: float
+    outside_percent: float  # of the step's time, outside matrix products
+    input_percent: float  # of the step's time, drawing its batch
+    compile_seconds: float  # first call, less its steps
+    peak_memory_gib: float  # of the GPU, or of this process
+
+
+class _SameBatch:
+    """A sampler that draws one batch for ever, at no cost."""
+
+    def __init__(self, sampler: sampling.Sampler):
+        self._batch = sampler.draw(0)
+
+    def draw(self, step, replica=0, replicas=1) -> dict[str, tf.Tensor]:
+        del replica, replicas
+        return self._batch | {schema.STEP: tf.cast(step, tf.int64)}
 
 
 def measure(
@@ -69,6 +88,8 @@ def measure(
     overrides: tuple[str, ...] = (),
     steps: int = 20,
     rounds: int = 5,
+    skeleton: skeletons.Skeleton | None = None,
+    clips: int = 50,
 ) -> Result:
     """Times training steps and their bare products on synthetic data.
 
@@ -79,15 +100,19 @@ def measure(
       overrides: FIELD=VALUE for the method's config.
       steps: steps of a round.
       rounds: rounds, each with steps and products in turn.
+      skeleton: of the poses; default: `human36m_17`.
+      clips: of `FRAMES` frames in `VIEWS` views.
     """
-    model, sampler = build(method, batch_size, precision, overrides)
-    training_loop = loop.Loop(model, sampler)
+    model, sampler = build(
+        method, batch_size, precision, overrides, skeleton, clips
+    )
+    loops = loop.Loop(model, sampler), loop.Loop(model, _SameBatch(sampler))
     products = products_of(model, sampler.draw(0))
     bare = [_bare(products, jit_compile=jit) for jit in (False, True)]
 
-    def run_steps(first: int) -> float:
+    def run_steps(which: loop.Loop, first: int) -> float:
         start = time.perf_counter()
-        logs, _ = training_loop.run(
+        logs, _ = which.run(
             tf.constant(first, tf.int64), tf.constant(steps, tf.int64)
         )
         float(logs["lifter_loss"])  # waits for the device
@@ -101,15 +126,20 @@ def measure(
         return (time.perf_counter() - start) / steps
 
     start = time.perf_counter()
-    run_steps(0)
+    run_steps(loops[0], 0)
     compiled = time.perf_counter() - start
+    run_steps(loops[1], 0)
     for function in bare:
         run_products(function)
     times = [
-        (run_steps((1 + r) * steps), min(run_products(f) for f in bare))
+        (
+            *(run_steps(each, (1 + r) * steps) for each in loops),
+            min(run_products(f) for f in bare),
+        )
         for r in range(rounds)
     ]
-    step, product = (statistics.median(t) for t in zip(*times, strict=True))
+    step, _, product = (statistics.median(t) for t in zip(*times, strict=True))
+    ratio = statistics.median(p / s for s, _, p in times)
     gflop = sum(p.flops for p in products) / 1e9
     return Result(
         method=method,
@@ -122,21 +152,45 @@ def measure(
         gflop_per_step=gflop,
         step_gflops=gflop / step,
         products_gflops=gflop / product,
-        ratio=statistics.median(b / a for a, b in times),
+        ratio=ratio,
+        outside_percent=100.0 * (1.0 - ratio),
+        input_percent=100.0 * statistics.median(1 - f / s for s, f, _ in times),
         compile_seconds=compiled - steps * step,
+        peak_memory_gib=_peak_memory() / 2**30,
     )
 
 
+def _peak_memory() -> int:
+    """Bytes: of the GPU since it was first used, or of this process."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def build(
-    name: str, batch_size: int, precision: str, overrides: tuple[str, ...]
+    name: str,
+    batch_size: int,
+    precision: str,
+    overrides: tuple[str, ...],
+    skeleton: skeletons.Skeleton | None = None,
+    clips: int = 50,
 ) -> tuple[base.PoseLifter, sampling.Sampler]:
     """Builds the method and a sampler on synthetic motion."""
     module = methods.load(name)
     config = config_lib.override(
         module.Config(), [*overrides, f"batch_size={batch_size}"]
     )
-    table = synthetic.table(
-        skeletons.load("human36m_17"), clips=50, frames=100, views=4
+    skeleton = skeleton or skeletons.load("human36m_17")
+    few = synthetic.table(
+        skeleton, clips=min(clips, 50), frames=FRAMES, views=VIEWS
+    )
+    table = tables.concatenate(  # the same people again
+        [
+            dataclasses.replace(
+                few, clip_id=tuple(f"{i}/{part}" for i in few.clip_id)
+            )
+            for part in range(-(-clips // 50))
+        ]
     )
     make = getattr(module, "statistics", None)
     settings = run_folder.Settings(
