@@ -10,6 +10,7 @@ from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import scores
+from tf_poselift.losses import yu_turns
 from tf_poselift.methods import yu2021
 
 SMALL = yu2021.Config(width=8, batch_size=16, dropout=0.0)
@@ -81,7 +82,7 @@ def test_every_row_of_the_tables_trains(row):
         assert any(np.abs(g).max() > 0 for g in gradients), name
         assert all(np.isfinite(g).all() for g in gradients)
     # The sum of Eq. 10 and that of Eq. 6.
-    weights = method._weights()
+    weights = yu_turns.weights(method.config)
     for network, terms in weights.items():
         expected = sum(w * float(update.logs[t]) for t, w in terms.items())
         total = float(update.logs[f"{network}_loss"])

@@ -61,7 +61,7 @@ def _scales(table, config, unit: float):
         schema.KEYPOINTS_2D: table.keypoints_2d,
         schema.SCORES: table.scores,
     }
-    poses = normalize(inputs, table.skeleton, config, unit)
+    poses = _normalize(inputs, table.skeleton, config, unit)
     if config.prior == "keypoints":
         return yu_scale.upright_scale(poses, table, distance=config.distance)
     if table.joints_3d is None:
@@ -73,10 +73,56 @@ def _scales(table, config, unit: float):
         schema.JOINTS_3D: table.joints_3d,
         schema.JOINTS_3D_VALID: table.joints_3d_valid,
     }
-    return reference_scale(inputs, poses, table.skeleton, config)
+    return _reference_scale(inputs, poses, table.skeleton, config)
 
 
-def normalize(inputs, skeleton, config, unit):
+def of_frames(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns what of a batch is lifted, [B, T, J, ...], T = 1 or more."""
+    keys = (
+        schema.KEYPOINTS_2D,
+        schema.SCORES,
+        schema.JOINTS_3D,
+        schema.JOINTS_3D_VALID,
+    )
+    inputs = {key: batch[key] for key in keys if key in batch}
+    if inputs[schema.SCORES].shape.rank == 2:  # one frame comes without axis T
+        inputs = {key: v[:, tf.newaxis] for key, v in inputs.items()}
+    return inputs
+
+
+class Input:
+    """Sec. 3.1, of a method that knows its training split.
+
+    Args:
+      skeleton: J joints, one of them the head.
+      config: decides the normalisation.
+      values: what `statistics` returned.
+    """
+
+    def __init__(self, skeleton, config, values: dict[str, np.ndarray]):
+        yu_scale.head_of(skeleton)
+        if "unit" not in values:
+            raise ValueError(
+                "`yu2021` needs `statistics` of its training split. Give what "
+                "`yu2021.statistics(table, config)` returns."
+            )
+        self._skeleton, self._config = skeleton, config
+        self._unit = values["unit"]
+
+    def normalize(self, inputs):
+        """Returns the normalised 2D of the inputs."""
+        return _normalize(inputs, self._skeleton, self._config, self._unit)
+
+    def reference_scale(self, inputs, poses) -> tf.Tensor:
+        """Returns Eq. 3 of the inputs' truth and 2D; 0: not known."""
+        return _reference_scale(inputs, poses, self._skeleton, self._config)
+
+    def of_unit(self, scale: tf.Tensor, poses) -> tf.Tensor:
+        """Returns what 2D in the set's unit is multiplied with."""
+        return scale * self._unit / poses.scale[..., 0, 0]
+
+
+def _normalize(inputs, skeleton, config, unit):
     """Sec. 3.1: the normalised 2D of the inputs."""
     return yu_scale.normalize(
         normalization.center(
@@ -88,8 +134,8 @@ def normalize(inputs, skeleton, config, unit):
     )
 
 
-def reference_scale(inputs, poses, skeleton, config):
-    """Eq. 3 of the inputs' truth and normalised 2D; 0: not known."""
+def _reference_scale(inputs, poses, skeleton, config):
+    """Eq. 3 of the inputs' truth and 2D; 0: not known."""
     known = tf.cast(inputs[schema.JOINTS_3D_VALID], tf.float32)
     truth = normalization.center(inputs[schema.JOINTS_3D], known, skeleton)
     return yu_scale.reference_scale(

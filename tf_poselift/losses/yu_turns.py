@@ -1,0 +1,77 @@
+"""Which terms Yu 2021's networks minimise, and whose turn it is.
+
+`config` is that of `methods.yu2021`.
+"""
+
+import tensorflow as tf
+
+from tf_poselift.losses import yu_input
+
+
+def in_turns(config) -> bool:
+    """Tells whether the two modules are trained in turn (Sec. 3.3)."""
+    return yu_input.has_module(config) and config.lifter_steps > 0
+
+
+def frames(config) -> tuple[int | tuple[int, int], ...]:
+    """Returns the offsets of an example's frames: t, t + k (Eq. 9), t + l."""
+    offsets = [0]
+    if config.motion_weight:
+        offsets.append(config.motion_frames)
+    if yu_input.has_module(config) and config.bone_weight:
+        offsets.append((1, config.bone_frames))
+    return tuple(offsets)
+
+
+def weights(config) -> dict[str, dict[str, float]]:
+    """Returns {network: {term: weight}}, without what is switched off."""
+    lifter = {  # Eq. 10
+        "reprojection": config.reprojection_weight,
+        "consistency": config.consistency_weight,
+        "adversarial": config.adversarial_weight,
+        "motion": config.motion_weight,
+        "facing": config.facing_weight,
+    }
+    scale = {"kl": config.kl_weight, "bone": config.bone_weight}  # Eq. 6
+    if not yu_input.has_module(config):
+        scale = {}
+    elif not config.lifter_steps:  # no turns: both see the sum
+        lifter = scale = lifter | scale
+    critic = {"discrimination": 1.0 if config.adversarial_weight else 0.0}
+    terms = {"lifter": lifter, "scale": scale, "discriminator": critic}
+    used = {
+        network: {term: weight for term, weight in each.items() if weight}
+        for network, each in terms.items()
+    }
+    return {network: each for network, each in used.items() if each}
+
+
+def turns(config, step: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns who moves at a step: the lifter `lifter_steps` times, then S."""
+    if not in_turns(config):
+        return {}
+    lifting = step % (config.lifter_steps + 1) < config.lifter_steps
+    resting = tf.logical_not(lifting)
+    return {"lifter": lifting, "discriminator": lifting, "scale": resting}
+
+
+def share_of_steps(config, network: str) -> float:
+    """Returns how many of the steps are a network's turn, 0 to 1."""
+    if not in_turns(config):
+        return 1.0
+    own = 1 if network == "scale" else config.lifter_steps
+    return own / (config.lifter_steps + 1)
+
+
+def priors(config, *, mean: float, deviation: float) -> list[str]:
+    """Returns what is taken from 3D, as text; see `yu_input.statistics`."""
+    if config.scale == "reference":
+        return ["Scale of every pose from its 3D truth (Eq. 3)."]
+    if not (yu_input.has_module(config) and config.kl_weight):
+        return []
+    prior = f"Scale prior N({mean:.3f}, {deviation:.3f})"
+    return {
+        "fixed": [f"{prior}: Human3.6M's, from its 3D, or your own."],
+        "joints_3d": [f"{prior}: from the 3D of the training split (Eq. 3)."],
+        "keypoints": [],
+    }[config.prior]
