@@ -125,3 +125,18 @@ def test_the_summary_names_everything(tmp_path):
         "    with, all: kudo2018 ",
         "    without: kudo2018 facing_weight=0 batch_size={steps}",
     ]
+
+
+def test_precision_is_part_of_what_is_trained(tmp_path):
+    text = TEXT.replace(
+        "method: kudo2018}", "method: kudo2018, precision: mixed_bfloat16}"
+    )
+    assert text != TEXT
+    experiment = read(tmp_path, text)["ablation"]
+    size = experiment.scales["small"]
+    runs = [
+        experiments.describe(experiment, size, row, 0)
+        for row in experiment.rows
+    ]
+    assert [run.precision for run in runs].count("mixed_bfloat16") == 1
+    assert runs[1].precision == "float32"

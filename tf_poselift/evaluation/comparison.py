@@ -210,6 +210,7 @@ def _trained(
         flip=run.flip,
         noise=run.noise,
         teacher=teacher,
+        precision=run.precision,
         save_every=save_every,
         keep=None,
     )

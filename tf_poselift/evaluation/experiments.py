@@ -12,7 +12,7 @@ batch and width and scored on one split:
       curves: [pa_mpjpe]           # panels of the figure
       rows:
         - {label: ..., method: ..., config: [FIELD=VALUE], flip: false,
-           noise: [FIELD=VALUE], teacher: LABEL, views: 1}
+           noise: [FIELD=VALUE], teacher: LABEL, views: 1, precision: float32}
       scales:
         small: {steps: 2000, batch_size: 512, seeds: 3, config: [width=256]}
 
@@ -46,6 +46,7 @@ class Row:
     noise: tuple[str, ...] = ()
     teacher: str = ""
     views: int = 1
+    precision: str = "float32"  # or mixed_bfloat16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Run:
     teacher: "Run | None"
     split: str
     input_noise: tuple[str, ...]
+    precision: str
 
 
 def read(path: str | os.PathLike) -> dict[str, Experiment]:
@@ -196,6 +198,7 @@ def describe(experiment: Experiment, size: Scale, row: Row, seed: int) -> Run:
         else None,
         split=experiment.split,
         input_noise=experiment.input_noise,
+        precision=row.precision,
     )
 
 
