@@ -90,7 +90,7 @@ def growth() -> dict[str, Any]:
 
 
 def data() -> dict[str, Any]:
-    """Times `human36m` on made-up files of its size, and reading records."""
+    """Times `human36m` on made-up files of its size, reading and metrics."""
     sys.path.insert(0, str(DATASETS))
     module = importlib.import_module("human36m.human36m_dataset_builder")
     made_up = importlib.import_module("human36m.make_dummy_data")
@@ -104,9 +104,15 @@ def data() -> dict[str, Any]:
             f"{form}: {name}": value
             for name, value in dataclasses.asdict(result).items()
         }
-    result = data_benchmark.reading(clips=_CLIPS.value, frames=_FRAMES.value)
+    others = {
+        "reading": data_benchmark.reading(
+            clips=_CLIPS.value, frames=_FRAMES.value
+        ),
+        "metrics": data_benchmark.scoring(),
+    }
     return values | {
-        f"reading: {name}": value
+        f"{what}: {name}": value
+        for what, result in others.items()
         for name, value in dataclasses.asdict(result).items()
     }
 

@@ -24,3 +24,9 @@ def test_reading_is_scaled_to_human36m():
     result = data_benchmark.reading(clips=3, frames=10)
     assert result.frame_views == 3 * 10 * 4
     assert result.seconds_for_human36m == result.seconds * 1_559_752 / 120
+
+
+def test_scoring_computes_every_metric():
+    result = data_benchmark.scoring(poses=20)
+    assert (result.poses, result.metrics) == (20, 15)
+    assert result.seconds > 0.0

@@ -1,4 +1,4 @@
-"""How fast raw files become records, and records a table.
+"""How fast raw files become records, records a table, and poses metrics.
 
 Of building only the builder's own code is timed: from raw files to records in
 memory. TFDS's encoding comes on top; it is the same for every data set.
@@ -9,8 +9,10 @@ import resource
 import tempfile
 import time
 
+import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_poselift import metrics
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.data import reader
@@ -24,13 +26,22 @@ VIEWS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Building:
-    """JSON-ready with `dataclasses.asdict`, as is `Reading`."""
+    """JSON-ready with `dataclasses.asdict`, as are the others."""
 
     frame_views: int
     seconds: float
     cpu_seconds: float
     frame_views_per_core_second: float
     peak_memory_gib: float  # of this process, whatever it did before
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """All metrics of `poses` poses."""
+
+    poses: int
+    metrics: int
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,4 +113,20 @@ def reading(*, clips: int = 20, frames: int = 2500) -> Reading:
         frame_views=frame_views,
         seconds=seconds,
         seconds_for_human36m=seconds * HUMAN36M_TRAIN / frame_views,
+    )
+
+
+def scoring(*, poses: int = 100_000) -> Scoring:
+    """Computes every metric of made-up poses of `human36m_17`."""
+    skeleton = skeletons.load("human36m_17")
+    generator = np.random.default_rng(0)
+    shape = poses, skeleton.num_joints, 3
+    truth = generator.normal(0.0, 300.0, shape).astype(np.float32)
+    error = generator.normal(0.0, 100.0, shape).astype(np.float32)
+    start = time.perf_counter()
+    values = metrics.compute_all(
+        truth + error, truth, skeleton=skeleton, metric=True
+    )
+    return Scoring(
+        poses=poses, metrics=len(values), seconds=time.perf_counter() - start
     )
