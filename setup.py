@@ -57,6 +57,7 @@ setuptools.setup(
             "c3d>=0.6,<0.7",
             "cdflib>=1.3.16,<2",
             "dill>=0.4,<1",
+            "hypothesis>=6.170,<7",
             "imageio-ffmpeg>=0.8,<0.9",
             "importlib_resources>=7,<8",
             "plotly>=7.1,<8",

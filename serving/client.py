@@ -20,10 +20,13 @@ another signature that takes keypoints and scores, gives:
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
+import socket
 import sys
+import threading
 import urllib.parse
 import zipfile
 from collections.abc import Iterator
@@ -48,7 +51,7 @@ class Client:
       version: of the model; the server's latest by default.
       signature: "serving_default", "normalized" or "from_coco_17" and its
         like; the model card says which there are and what they take.
-      timeout: seconds that one request may take.
+      timeout: seconds that one request may take, to the answer's last byte.
       max_batch: rows of one request; longer inputs are sent in several.
     """
 
@@ -72,6 +75,8 @@ class Client:
             raise ValueError(
                 f"`max_batch` must be at least 1. Received: {max_batch}."
             )
+        if not timeout > 0.0:
+            raise ValueError(f"`timeout` must be above 0. Received: {timeout}.")
         self._max_batch = max_batch
         self._signature = signature
         self._transport = (
@@ -109,17 +114,35 @@ class Client:
                 "`keypoints_2d` must have at least one row. Received: "
                 f"{keypoints_2d.shape}."
             )
+        starts = range(0, len(scores), self._max_batch)
         parts = [
-            self._transport.predict(
-                self._signature,
-                {
-                    "keypoints_2d": keypoints_2d[i : i + self._max_batch],
-                    "scores": scores[i : i + self._max_batch],
-                },
+            self._lift_part(
+                keypoints_2d[start : start + self._max_batch],
+                scores[start : start + self._max_batch],
             )
-            for i in range(0, len(scores), self._max_batch)
+            for start in starts
         ]
-        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        return {k: np.concatenate([p[k] for p in parts]) for k in _OUTPUTS}
+
+    def _lift_part(self, keypoints_2d: np.ndarray, scores: np.ndarray):
+        poses = self._transport.predict(
+            self._signature, {"keypoints_2d": keypoints_2d, "scores": scores}
+        )
+        shapes = {name: value.shape for name, value in poses.items()}
+        rows = len(scores)
+        joints = shapes.get("joints_3d", ())[1:2]
+        wanted = {
+            "joints_3d": (rows, *joints, 3),
+            "scale": (rows,),
+            "valid": (rows,),
+        }
+        if not joints or wanted.items() - shapes.items():
+            raise ServerError(
+                f"The answer must have `joints_3d` [{rows}, J, 3], `scale` "
+                f"[{rows}] and `valid` [{rows}]. Received: {shapes}. Is it a "
+                "lifter, and the signature one of keypoints and scores?"
+            )
+        return poses
 
 
 class _Rest:
@@ -131,43 +154,68 @@ class _Rest:
             raise ValueError(
                 f"`rest` must be like http://127.0.0.1:8501. Received: {url}."
             )
+        self._port = self._url.port  # raises ValueError if it is none
         self._timeout = timeout
-        path = f"{self._url.path.rstrip('/')}/v1/models/{model}"
-        self._path = path + (f"/versions/{version}" if version else "")
+        name = urllib.parse.quote(model, safe="")
+        path = f"{self._url.path.rstrip('/')}/v1/models/{name}"
+        self._path = path + ("" if version is None else f"/versions/{version}")
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         lists = {name: value.tolist() for name, value in inputs.items()}
-        body = json.dumps({"signature_name": signature, "inputs": lists})
+        request = {"signature_name": signature, "inputs": lists}
+        status, content = self._exchange(json.dumps(request).encode())
+        try:
+            answer = json.loads(content)
+            if status == 200:
+                given = answer["outputs"]
+                return {k: np.array(given[k], t) for k, t in _OUTPUTS.items()}
+            reason = answer["error"]
+        except (
+            *(ValueError, KeyError, TypeError),
+            *(OverflowError, RecursionError),
+        ):
+            reason = f"not an answer of the API: {content[:200]!r}"
+        raise ServerError(f"HTTP {status}: {reason}")
+
+    def _exchange(self, body: bytes) -> tuple[int, bytes]:
         make = {
             "http": http.client.HTTPConnection,
             "https": http.client.HTTPSConnection,
         }[self._url.scheme]
-        connection = make(
-            self._url.hostname, self._url.port, timeout=self._timeout
-        )
+        connection = make(self._url.hostname, self._port, timeout=self._timeout)
         headers = {"Content-Type": "application/json"}
+        late = threading.Event()
+        # The connection's own time-out begins anew with every byte.
+        watch = threading.Timer(self._timeout, _cut, [connection, late])
+        watch.daemon = True
         try:
-            connection.request("POST", f"{self._path}:predict", body, headers)
+            connection.connect()
+            watch.start()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                # A server that refuses the body may answer before it has it.
+                connection.request(
+                    "POST", f"{self._path}:predict", body, headers
+                )
             response = connection.getresponse()
-            content = response.read()
+            return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
+            reason = repr(error)
+            if late.is_set() or isinstance(error, TimeoutError):
+                reason = f"not within {self._timeout} s"
             raise ServerError(
-                f"No answer from {self._url.geturl()}: {error!r}. Is the "
-                "server running?"
+                f"No answer from {self._url.geturl()}: {reason}. Is the "
+                "server running, and is this its REST port?"
             ) from error
         finally:
+            watch.cancel()
             connection.close()
-        try:
-            answer = json.loads(content)
-            if response.status == 200:
-                given = answer["outputs"]
-                poses = {k: np.array(given[k], t) for k, t in _OUTPUTS.items()}
-                if {len(v) for v in poses.values()} == {len(inputs["scores"])}:
-                    return poses
-            reason = answer["error"]
-        except (ValueError, KeyError, TypeError):
-            reason = f"not an answer of the API: {content[:200]!r}"
-        raise ServerError(f"HTTP {response.status}: {reason}")
+
+
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
+    with contextlib.suppress(OSError):  # the other side was first
+        # Not `sock.shutdown`, which takes the encryption away from a reader.
+        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 class _Grpc:
@@ -190,21 +238,29 @@ class _Grpc:
         self._call = self._channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
             request_serializer=lambda request: encode(model, version, *request),
-            response_deserializer=decode,
         )
         self._timeout = timeout
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         try:
-            return self._call((signature, inputs), timeout=self._timeout)
+            answer = self._call((signature, inputs), timeout=self._timeout)
         except self._grpc.RpcError as error:
             reason = f"gRPC {error.code().name}: {error.details()}"
             if error.code().name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                 reason = (
                     f"No answer from {self._address}: {reason}. Is the server "
-                    "running?"
+                    "running, and is this its gRPC port?"
                 )
             raise ServerError(reason) from error
+        try:
+            return decode(answer)
+        except (
+            *(IndexError, KeyError),
+            *(OverflowError, TypeError, ValueError),
+        ) as error:
+            raise ServerError(
+                f"Not an answer of the API: {answer[:200]!r}"
+            ) from error
 
 
 # PredictRequest and PredictResponse on the wire: the package with their classes
@@ -218,7 +274,7 @@ def encode(
 ) -> bytes:
     """Returns a PredictRequest of float32 arrays."""
     spec = _bytes_field(1, model.encode())
-    if version:
+    if version is not None:
         spec += _bytes_field(2, _int_field(1, version))
     spec += _bytes_field(3, signature.encode())
     request = [_bytes_field(1, spec)]

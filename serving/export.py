@@ -12,6 +12,10 @@ import os
 import pathlib
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 import tensorflow as tf
 from absl import app
 from absl import flags

@@ -8,6 +8,7 @@ import urllib.parse
 import client
 import numpy as np
 
+from tf_poselift import quiet_start
 from tf_poselift import skeletons
 from tf_poselift.keypoint_files import lifting
 
@@ -36,6 +37,12 @@ def skeleton_of(version_dir: pathlib.Path) -> skeletons.Skeleton:
             "Export the model with `python serving/export.py`."
         ) from error
     return skeletons.from_dict(entries, where=str(path))
+
+
+def lifts_missing(version_dir: pathlib.Path) -> bool:
+    """Whether a SavedModel's card says that unseen joints are lifted, too."""
+    card = json.loads((version_dir / _CARD).read_text(encoding="utf-8"))
+    return card.get("lifts_missing_joints") is True
 
 
 def version_dir(model: str) -> pathlib.Path:
@@ -67,6 +74,7 @@ def saved_model(folder: pathlib.Path) -> lifting.Lift:
     Raises:
       ValueError: it cannot be loaded.
     """
+    quiet_start.import_tensorflow()
     import tensorflow as tf  # a server's clients need none
 
     try:

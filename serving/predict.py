@@ -8,8 +8,10 @@ a file, a folder of OpenPose, or a folder of these. `--model` is an exported
 model, or a server: http://HOST:PORT/v1/models/NAME, grpc://HOST:PORT/NAME.
 """
 
+import dataclasses
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import client
 import lifters
@@ -83,7 +85,7 @@ _SMOOTH = flags.DEFINE_enum(
     "smooth", None, smoothing.METHODS, "Smooth 2D and 3D over time."
 )
 _RENDER = flags.DEFINE_string(
-    "render", None, "FILE.mp4, .gif or .html that shows the one video."
+    "render", None, "FILE.mp4, .gif, .html or .png that shows it."
 )
 _VIDEO = flags.DEFINE_string(
     "video", None, "Video behind the 2D skeleton of an .mp4 or .gif."
@@ -109,8 +111,11 @@ def predict() -> None:
         rendering.check(_RENDER.value, _VIDEO.value)
     sources = videos.sources(pathlib.Path(_KEYPOINTS.value))
     source, target, lift = _open()
+    if not lifters.is_url(_MODEL.value):
+        known = lifters.lifts_missing(lifters.version_dir(_MODEL.value))
+        options = dataclasses.replace(options, lifts_missing=known)
     print(
-        f"Lifts {len(sources)} files of `{source.name}` in {_KEYPOINTS.value} "
+        f"Lifts `{source.name}` of {_KEYPOINTS.value} ({_count(sources)}) "
         f"with {_MODEL.value} (`{target.name}`); writes "
         f"{', '.join(_FORMATS.value)} to {_OUT.value}",
         flush=True,
@@ -127,7 +132,8 @@ def predict() -> None:
             print(f"{name}: nobody was seen; left out")
             continue
         count = sum(len(track.frame_index) for track in tracks)
-        with tqdm.tqdm(total=count, desc=name, unit="frame") as bar:
+        # One person in one frame is a pose.
+        with tqdm.tqdm(total=count, desc=name, unit=" poses") as bar:
             video, notes = lifting.lift_video(
                 name,
                 tracks,
@@ -149,8 +155,12 @@ def predict() -> None:
     if not written:
         raise ValueError(
             f"{_KEYPOINTS.value} must show somebody. Received: "
-            f"{len(sources)} files in which nobody was seen."
+            f"{_count(sources)} in which nobody was seen."
         )
+
+
+def _count(sources: Sequence[videos.Source]) -> str:
+    return f"{len(sources)} video{'s' * (len(sources) != 1)}"
 
 
 def _open() -> tuple[skeletons.Skeleton, skeletons.Skeleton, lifting.Lift]:
@@ -176,17 +186,18 @@ def _render(video, name: str | None) -> None:
     if name is not None:
         path = path.with_name(f"{path.stem}_{name.replace('/', '_')}")
         path = path.with_suffix(pathlib.Path(_RENDER.value).suffix)
-    shown = rendering.render(
-        [
-            (
-                person.frame_index,
-                np.where(
-                    person.scores[..., None] > 0, person.keypoints_2d, np.nan
-                ),
-                person.joints_3d,
-            )
-            for person in video.people
-        ],
+    first = min(int(person.frame_index[0]) for person in video.people)
+    end = first + max(1, round(_SECONDS.value * video.fps))
+    shown = []
+    for person in video.people:
+        count = int(np.searchsorted(person.frame_index, end))
+        if count or not _SECONDS.value:
+            part = person.part(slice(count) if _SECONDS.value else slice(None))
+            seen = part.scores[..., np.newaxis] > 0
+            points = np.where(seen, part.keypoints_2d, np.nan)
+            shown.append((part.frame_index, points, part.joints_3d))
+    count = rendering.render(
+        shown,
         path,
         skeleton=video.skeleton,
         fps=video.fps,
@@ -194,7 +205,8 @@ def _render(video, name: str | None) -> None:
         video=_VIDEO.value,
         seconds=_SECONDS.value,
     )
-    print(f"{shown} frames shown in {path}", flush=True)
+    what = "poses" if path.suffix == ".png" else "frames"
+    print(f"{count} {what} shown in {path}", flush=True)
 
 
 def main(argv: list[str]) -> None:

@@ -71,6 +71,10 @@ def test_float32_is_written_with_its_shortest_digits_and_read_back():
         (b"[1]", "must be an object"),
         (b"{}", "must have one of `instances`, `inputs`"),
         (b'{"inputs": 1, "signature_name": 2}', "`signature_name` must be"),
+        (b'{"inputs": 1e400}', "1e400 is too large"),
+        (b'{"inputs": ' + b"1" * 5000 + b"}", "JSON Parse error: Exceeds"),
+        (b'{"inputs": 1, "inputs": 2}', "a key is there twice"),
+        (b'{"instances": [{"a": 1, "a": 2}]}', "a key is there twice"),
     ],
 )
 def test_what_is_no_request_is_refused(body, message):
@@ -118,6 +122,15 @@ def test_what_is_no_tensor_is_refused(form, content, message):
 def test_bytes_are_base64(form, content):
     arrays = json_tensors.to_arrays(form, content, {"x": tf.string})
     assert arrays["x"].tolist() == [b"\xff\x00", "é".encode()]
+
+
+def test_lists_in_lists_without_end_are_refused():
+    content = "text"
+    for _ in range(900):
+        content = [content]
+    for dtype in (tf.string, tf.float32):
+        with pytest.raises(ValueError, match="`x` "):
+            json_tensors.to_arrays("inputs", {"x": content}, {"x": dtype})
 
 
 @pytest.mark.parametrize(

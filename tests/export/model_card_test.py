@@ -1,4 +1,8 @@
 import json
+import types
+
+import numpy as np
+import pytest
 
 from tf_poselift.export import model_card
 from tf_poselift.export import saved_model
@@ -57,6 +61,7 @@ def test_card_of_a_run_takes_in_evaluations_of_the_same_step(toy, tmp_path):
             "method": "toy",
             "data": ["deepmimic:1.0.0"],
         },
+        "lifts_missing_joints": False,
         "results": [
             {
                 "dataset": "deepmimic",
@@ -67,3 +72,20 @@ def test_card_of_a_run_takes_in_evaluations_of_the_same_step(toy, tmp_path):
             }
         ],
     }
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+@pytest.mark.parametrize("whole", [False, True])
+def test_card_says_whether_missing_joints_are_lifted(toy, missing, whole):
+    """Trained without some of the joints, and with a place for them."""
+
+    def everywhere(keypoints_2d, scores):
+        return {"joints_3d": np.ones((*scores.shape, 3))}
+
+    method = types.SimpleNamespace(
+        skeleton=toy.skeleton, serve=everywhere if whole else toy.serve
+    )
+    settings = {"noise": {"pixels": 1.0, "missing": missing}}
+    run = run_folder.Run(method, 1, settings, "no_folder", averaged=False)
+    card = model_card.describe_run(run)
+    assert card["lifts_missing_joints"] == (whole and missing > 0.0)

@@ -17,6 +17,8 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import grpc
+import numpy as np
 import pytest
 
 from tf_poselift import methods
@@ -24,6 +26,11 @@ from tf_poselift import skeletons
 from tf_poselift.export import saved_model
 
 ROOT = pathlib.Path(__file__).parents[2]
+# For the modules beside this one, which several tests import.
+sys.path.append(str(pathlib.Path(__file__).parent))
+
+import api_calls  # noqa: E402
+
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 REAL = "TF_SERVING_REST" in os.environ
@@ -40,14 +47,28 @@ class Served:
     process: subprocess.Popen | None = None
 
 
+def _untrained():
+    kudo2018 = methods.load("kudo2018")
+    skeleton = skeletons.load("human36m_17")
+    return kudo2018.Method(skeleton, kudo2018.Config(width=16))
+
+
 @pytest.fixture(scope="session")
 def base_path(tmp_path_factory) -> pathlib.Path:
     """A model folder with version 1 of an untrained method."""
-    kudo2018 = methods.load("kudo2018")
-    skeleton = skeletons.load("human36m_17")
-    method = kudo2018.Method(skeleton, kudo2018.Config(width=16))
     model_dir = tmp_path_factory.mktemp("models") / "lifter"
-    return saved_model.export(method, model_dir).parent
+    return saved_model.export(_untrained(), model_dir).parent
+
+
+@pytest.fixture(scope="session")
+def second_version(tmp_path_factory) -> pathlib.Path:
+    """The folder of a version 2 with other answers, which no server sees."""
+    method = _untrained()
+    rng = np.random.default_rng(2)
+    for variable in method.lifter.trainable_variables:
+        variable.assign(rng.normal(0.0, 0.3, variable.shape))
+    model_dir = tmp_path_factory.mktemp("later") / "lifter"
+    return saved_model.export(method, model_dir, version=2)
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +139,32 @@ def served(request) -> Served:
         os.environ["TF_SERVING_GRPC"],
         os.environ.get("TF_SERVING_MODEL", "lifter"),
     )
+
+
+@pytest.fixture(scope="module")
+def channel(served):
+    with grpc.insecure_channel(served.grpc) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def signature(served):
+    status, answer = api_calls.ask(served, "GET", "/v1/models/MODEL/metadata")
+    assert status == 200
+    table = answer["metadata"]["signature_def"]["signature_def"]
+    return table["serving_default"]
+
+
+@pytest.fixture(scope="module")
+def inputs(signature):
+    """Three poses with the joint count of the served model."""
+    dims = signature["inputs"]["scores"]["tensor_shape"]["dim"]
+    joints = int(dims[1]["size"])
+    rng = np.random.default_rng(0)
+    return {
+        "keypoints_2d": rng.normal(500, 99, [3, joints, 2]).astype(np.float32),
+        "scores": np.ones([3, joints], np.float32),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,16 @@ def test_a_saved_model_lifts_and_tells_its_skeleton(lifters, base_path):
     assert answers["scale"].tolist() == [0.0] * 3
 
 
+def test_the_card_says_whether_missing_joints_are_lifted(lifters, tmp_path):
+    for text, expected in (
+        ("{}", False),
+        ('{"lifts_missing_joints": false}', False),
+        ('{"lifts_missing_joints": true}', True),
+    ):
+        (tmp_path / "model_card.json").write_text(text)
+        assert lifters.lifts_missing(tmp_path) is expected
+
+
 def test_no_card_and_no_model(lifters, tmp_path):
     with pytest.raises(ValueError, match="must name the model's `skeleton`"):
         lifters.skeleton_of(tmp_path)

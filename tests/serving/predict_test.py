@@ -1,10 +1,13 @@
 """serving/predict.py as a user calls it."""
 
 import csv
+import http.server
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -71,16 +74,18 @@ def test_every_format_is_written(written):
         "walk_1.bvh", "walk_1.trc",
     ]  # fmt: skip
     first, *notes = done.stdout.splitlines()
-    assert first.startswith("Lifts 1 files of `human36m_17` in ")
+    assert first.startswith("Lifts `human36m_17` of ")
     for text in (
         "mean acceleration 2D: ",
         "mean acceleration 3D: ",
-        "turned upright by ",
+        "degrees of upright: ",
         "bvh: the fitted skeleton is ",
-        "mm from the lifted joints in the mean",
+        "mm from the lifted joints in the mean, ",
+        "of their distance from the root: ",
     ):
         assert any(text in note for note in notes), done.stdout
-    assert "walk: 100%" in done.stderr  # the bar
+    assert "walk: 100%" in done.stderr and " poses/s]" in done.stderr
+    assert "oneDNN" not in done.stderr
 
 
 def test_people_stay_apart(written):
@@ -134,7 +139,7 @@ def test_what_cannot_be_is_refused(base_path, keypoints, tmp_path):
         ({"keypoints": nobody.parent}, "must show somebody"),
         ({"skeleton": "human36m_16"}, "No map from skeleton `human36m_16`"),
         ({"skeleton": "body_25b"}, "`joint` must be 0 to 24 or a joint of `bo"),
-        ({"model": dead, "skeleton": SKELETON.name}, "Is the server running?"),
+        ({"model": dead, "skeleton": SKELETON.name}, "Is the server running"),
         ({"formats": "fbx"}, "Unknown format `fbx`. Known: bvh, csv, json"),
     ):
         done = predict(**(given | {"out": tmp_path / "out"} | changes))
@@ -142,6 +147,54 @@ def test_what_cannot_be_is_refused(base_path, keypoints, tmp_path):
         assert f"error: {done.stderr.split('error: ')[-1]}".count("\n") == 1
         assert message in done.stderr.split("error: ")[-1]
         assert not (tmp_path / "out").exists()
+
+
+def test_a_server_that_dies_on_the_way_leaves_nothing(tmp_path):
+    """It answers the first thousand poses, then no more."""
+    answered = []
+
+    class Dying(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            if answered:
+                return  # closes the connection
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            count = len(json.loads(body)["inputs"]["scores"])
+            answered.append(count)
+            outputs = {
+                "joints_3d": np.ones((count, 17, 3)).tolist(),
+                "scale": [0.0] * count,
+                "valid": [True] * count,
+            }
+            text = json.dumps({"outputs": outputs}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    keypoints = tmp_path / "people.npy"
+    rng = np.random.default_rng(0)
+    np.save(keypoints, rng.normal(500.0, 100.0, (3000, 17, 2)))
+    video = {"walk": {"custom": [np.load(keypoints)]}}
+    np.savez(tmp_path / "walk.npz", positions_2d=np.array(video, object))
+    with http.server.HTTPServer(("127.0.0.1", 0), Dying) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            done = predict(
+                model=f"http://127.0.0.1:{server.server_port}/v1/models/lifter",
+                keypoints=tmp_path / "walk.npz",
+                skeleton=SKELETON.name,
+                out=tmp_path / "out",
+            )
+        finally:
+            server.shutdown()
+    assert len(answered) == 1 and 0 < answered[0] < 3000
+    assert done.returncode == 1 and "error: " in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_disk_leaves_nothing(base_path, keypoints, tmp_path):

@@ -13,6 +13,7 @@ Bytes are written {"b64": "..."}; a string alone stands for its UTF-8.
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,9 @@ def parse(body: bytes) -> tuple[str, str, Any]:
       ValueError: what a request must be.
     """
     try:
-        request = json.loads(body)
+        request = json.loads(
+            body, parse_float=_finite, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"JSON Parse error: {error}") from error
     if not isinstance(request, dict):
@@ -53,6 +56,21 @@ def parse(body: bytes) -> tuple[str, str, Any]:
         raise ValueError("`signature_name` must be a string.")
     form = ROWS if ROWS in request else COLUMNS
     return signature, form, request[form]
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # Infinity is written so
+        raise ValueError(f"{digits[:20]} is too large.")
+    return number
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Which of two holds depends on who reads them, say a gateway in front.
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key is there twice.")
+    return content
 
 
 def to_arrays(form: str, content: Any, types: Mapping[str, tf.DType]) -> Arrays:
@@ -110,7 +128,10 @@ def _decoded(value: Any) -> Any:
 
 def _array(name: str, value: Any, dtype: tf.DType) -> np.ndarray:
     if dtype == tf.string:
-        value = _decoded(value)
+        try:
+            value = _decoded(value)
+        except RecursionError as error:
+            raise ValueError(f"`{name}` has too many dimensions.") from error
     # An array of objects keeps every value's own type: NumPy would read the
     # text "1.5", and a bool among numbers, as a number.
     objects = np.array(value, dtype=object)

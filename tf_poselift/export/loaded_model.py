@@ -5,14 +5,13 @@ gRPC's and whose wording is the real server's where a client may look for it.
 """
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_serving.apis import get_model_metadata_pb2
 
 from tf_poselift.export import c_loader
-from tf_poselift.export import saved_model
 from tf_poselift.export import warmup
 
 
@@ -23,31 +22,6 @@ class LoadedModel:
     name: str
     version: int
     session: c_loader.Session
-
-    def check_asked_for(
-        self, name: str, version: int | None = None, label: str = ""
-    ) -> None:
-        """Checks that a request is for this model.
-
-        Args:
-          name: the model's name.
-          version: its version; None for the latest.
-          label: of a version; none is ever set here.
-
-        Raises:
-          tf.errors.OpError: another model or version, or a label.
-        """
-        if label:
-            raise tf.errors.InvalidArgumentError(
-                None, None, f"Unrecognized servable version label: {label}"
-            )
-        if name != self.name or version not in (None, self.version):
-            which = f"Latest({name})"
-            if version is not None:
-                which = f"Specific({name}, {version})"
-            raise tf.errors.NotFoundError(
-                None, None, f"Servable not found for request: {which}"
-            )
 
     def signature(self, name: str):
         """Returns the `SignatureDef` of that name.
@@ -63,6 +37,17 @@ class LoadedModel:
                 None, None, f"{message} in signature def"
             )
         return definition
+
+    def metadata(self) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """Returns the model's signatures as the API gives them."""
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, definition in self.session.signatures.items():
+            signatures.signature_def[name].CopyFrom(definition)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = self.name
+        response.model_spec.version.value = self.version
+        response.metadata["signature_def"].Pack(signatures)
+        return response
 
     def predict(
         self, signature: str, inputs: dict[str, np.ndarray]
@@ -98,36 +83,14 @@ class LoadedModel:
         return self.session.run(signature, inputs)
 
 
-def load(name: str, base_path: str) -> LoadedModel:
-    """Loads the highest version and replays its warm-up requests.
-
-    Args:
-      name: the model's name.
-      base_path: folder of its versions; absolute, as the real server wants it.
+def load(name: str, version: int, path: pathlib.Path) -> LoadedModel:
+    """Loads a version from its folder and replays its warm-up requests.
 
     Raises:
-      ValueError: no version there, or one that does not load or warm up.
+      ValueError: it does not load or warm up.
     """
-    if not os.path.isabs(base_path):
-        raise ValueError(
-            f"`model_base_path` must be absolute. Received: {base_path}. Give "
-            f"$PWD/{base_path}."
-        )
-    if os.path.exists(os.path.join(base_path, "saved_model.pb")):
-        raise ValueError(
-            "`model_base_path` must be the folder of the model's versions. "
-            f"Received: {base_path}, which is a version. Give the folder "
-            f"above: {pathlib.Path(base_path).parent}."
-        )
-    versions = saved_model.versions(base_path)
-    if not versions:
-        raise ValueError(
-            f"No version in {base_path}. Export one: `python serving/export.py "
-            f"--workdir=RUN --model_dir={base_path}`."
-        )
-    path = pathlib.Path(base_path) / str(versions[-1])
     try:
-        model = LoadedModel(name, versions[-1], c_loader.Session(path))
+        model = LoadedModel(name, version, c_loader.Session(path))
         for signature, inputs in warmup.read(path):
             model.predict(signature, inputs)
     except tf.errors.OpError as error:

@@ -18,6 +18,8 @@ from tf_poselift.export import signatures
 from tf_poselift.training import run_folder
 
 FILE = "model_card.json"
+# Entry: joints of score 0 are lifted from the others; else they mean nothing.
+LIFTS_MISSING = "lifts_missing_joints"
 
 # What `trainers/evaluate.py` leaves in a run folder, and what the card takes.
 _RESULTS = "evaluation/*/results.json"
@@ -62,13 +64,33 @@ def describe_run(run: run_folder.Run) -> dict[str, Any]:
             results.append(
                 {k: v for k, v in content.items() if k in _RESULTS_ENTRIES}
             )
+    dropped = (run.settings.get("noise") or {}).get("missing", 0.0)
     # The skeleton is an entry of the card itself.
     settings = {k: v for k, v in run.settings.items() if k != "skeleton"}
     weights = "averaged" if run.averaged else "last"
     return {
         "training": {"step": run.step, "weights": weights} | settings,
+        # Trained without the joints that it misses, it knows no better.
+        LIFTS_MISSING: bool(dropped) and _lifts_missing(run.method),
         "results": results,
     }
+
+
+def _lifts_missing(method) -> bool:
+    """Whether joints that were not seen get a place at all.
+
+    A method that only adds depths to the keypoints has none for them.
+    """
+    joints = method.skeleton.num_joints
+    missing = next(j for j in range(joints) if j not in method.skeleton.root)
+    generator = np.random.default_rng(0)
+    keypoints_2d = generator.normal(500.0, 100.0, (8, joints, 2))
+    scores = np.ones((8, joints), np.float32)
+    scores[:, missing] = 0.0
+    answers = method.serve(
+        tf.constant(keypoints_2d, tf.float32), tf.constant(scores)
+    )
+    return bool(np.any(answers["joints_3d"][:, missing]))
 
 
 def describe_signatures(

@@ -11,12 +11,22 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import message
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_poselift.export import signatures
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 8, 64)
+
+_DAMAGE = (
+    tf.errors.DataLossError,
+    message.DecodeError,
+    KeyError,  # this and the rest: a tensor that is none
+    OverflowError,
+    TypeError,
+    ValueError,
+)
 
 
 def write(
@@ -54,9 +64,9 @@ def read(version_dir: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
             request = log.predict_log.request
             inputs = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
             requests.append((request.model_spec.signature_name, inputs))
-    except tf.errors.DataLossError as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"`{path}` must be a TFRecord file of warm-up requests. Received: "
-            f"{error.message}. Export the model again."
+            f"{getattr(error, 'message', error)}. Export the model again."
         ) from error
     return requests
