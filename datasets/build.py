@@ -6,18 +6,23 @@ python datasets/build.py --dataset=keypoints --manual_dir=DETECTIONS \\
     --skeleton=coco_17 --name=my_video
 """
 
+import contextlib
 import importlib
+import io
 import os
 import pathlib
 import sys
 import time
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
+import tqdm
 from absl import app
 from absl import flags
 from absl import logging
 
 from tf_poselift import checks
+from tf_poselift import quiet_start
 from tf_poselift.data import generation
 
 _DATASET = flags.DEFINE_list(
@@ -125,7 +130,8 @@ def build(
         else mode.REUSE_CACHE_IF_EXISTS,
     )
     start = time.perf_counter()
-    builder.download_and_prepare(download_config=options)
+    with _without_empty_folders(builder), _one_bar(builder, disable=reuse):
+        builder.download_and_prepare(download_config=options)
     seconds = f"{time.perf_counter() - start:.1f} s"
     splits = builder.info.splits
     clips = ", ".join(f"{s} {splits[s].num_examples}" for s in splits)
@@ -136,10 +142,52 @@ def build(
         print(f"  note: {note}", flush=True)
 
 
+@contextlib.contextmanager
+def _without_empty_folders(builder) -> Iterator[None]:
+    """Takes empty folders of the data set away after a failure."""
+    try:
+        yield
+    except BaseException:
+        folder = pathlib.Path(builder.data_dir)
+        with contextlib.suppress(OSError):  # what is not empty stays
+            for parent in folder.parents[
+                : str(builder.info.full_name).count("/")
+            ]:
+                parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _one_bar(builder, *, disable: bool) -> Iterator[None]:
+    """Counts clips on one line, in place of TFDS's bars and its own words."""
+    make = builder._generate_examples
+    tfds.enable_progress_bar()
+    with (
+        tqdm.tqdm(desc=builder.name, unit=" clips", disable=disable) as bar,
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+
+        def counted(*args, **kwargs):
+            # Downloads come before, and keep TFDS's bars.
+            tfds.disable_progress_bar()
+            examples = make(*args, **kwargs)
+            # Beam has no iterator but a transformation.
+            return each(examples) if hasattr(examples, "__next__") else examples
+
+        def each(examples):
+            for example in examples:
+                yield example
+                bar.update()
+
+        builder._generate_examples = counted
+        yield
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
-    logging.set_verbosity(logging.WARNING)
+    quiet_start.import_tensorflow()  # TFDS does when its bar is half full
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every own config
     options = (_DATA_DIR.value, _MANUAL_DIR.value, _OVERWRITE.value)
     how = {"beam": _BEAM.value, "num_shards": _NUM_SHARDS.value}
     own = {flag.name: flag.value for flag in _OWN if flag.value is not None}

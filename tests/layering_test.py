@@ -16,7 +16,7 @@ BUILDERS = {path.name for path in (ROOT / "datasets").glob("*/")}
 # folder or a file of `tf_poselift`; it may always import itself.
 BASE = {
     "skeletons", "schema", "checks", "config", "randomness",
-    "restricted_pickle",
+    "restricted_pickle", "quiet_start",
 }  # fmt: skip
 GEOMETRY = BASE | {"geometry"}
 PARTS = {"normalization", "metrics", "networks", "losses"}

@@ -8,6 +8,10 @@ the worst pose).
 
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 from absl import app
 from absl import flags
 from absl import logging

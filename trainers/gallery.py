@@ -7,6 +7,10 @@ python trainers/gallery.py --workdir=runs/kudo --dataset=keypoints/my_video \
 import pathlib
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 from absl import app
 from absl import flags
 from absl import logging

@@ -9,6 +9,10 @@ the errors over all poses of the split.
 
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 from absl import app
 from absl import flags
 from absl import logging

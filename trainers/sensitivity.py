@@ -8,6 +8,10 @@ sensitivity.json and sensitivity.png (a heat map).
 
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 from absl import app
 from absl import flags
 from absl import logging

@@ -14,6 +14,8 @@ from keypoints import settings as settings_lib
 
 from tf_poselift.data import raw_files
 from tf_poselift.data import records
+from tf_poselift.keypoint_files import layouts
+from tf_poselift.keypoint_files import long_csv
 from tf_poselift.keypoint_files import reading
 
 _OPTIONS = "options"  # key in the metadata
@@ -127,6 +129,8 @@ TOML file that `--calibration` names. docs/own_data.md says the rest.
         clips, notes = clips_lib.read(self.settings)
         splits, more = clips_lib.split(clips)
         self.notes = [*notes, *more, _missing(clips, self.settings.min_score)]
+        if doubt := _doubt(clips, self.settings.skeleton):
+            self.notes.append(doubt)
         return {
             split: self._generate_examples(of_split)
             for split, of_split in splits.items()
@@ -160,6 +164,20 @@ def _missing(clips: Sequence[clips_lib.Clip], min_score: float) -> str:
     )
 
 
+def _doubt(clips: Sequence[clips_lib.Clip], skeleton) -> str | None:
+    joints = skeleton.num_joints
+    return layouts.doubt(
+        [
+            (
+                clip.keypoints_2d.reshape(-1, joints, 2),
+                clip.scores.reshape(-1, joints),
+            )
+            for clip in clips
+        ],
+        skeleton,
+    )
+
+
 def check(
     folder: pathlib.Path | None, format: str | None = None
 ) -> raw_files.Findings:
@@ -180,6 +198,9 @@ def check(
             missing=("a keypoint file: none ends in .json, .csv, .npy or .npz",)
         )
     format = format or options.get("format")
+    for path in paths:
+        if (format or path.suffix.lower().lstrip(".")) == "csv":
+            long_csv.check_header(path)
     formats = Counter(format or reading.detect(path) for path in paths)
     notes = []
     if not options.get("skeleton"):

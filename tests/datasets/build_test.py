@@ -61,7 +61,13 @@ def test_builds_without_beam_from_the_folder_of_raw_data(built):
     done, _, data_dir = built
     assert done.returncode == 0, done.stderr
     assert f"deepmimic/1.0.0 -> {data_dir / PREPARED}" in done.stdout
-    assert "clips: train 10, validation 1, test 4" in done.stdout
+    first, *notes = done.stdout.splitlines()
+    assert first.startswith("deepmimic/1.0.0 -> ")
+    assert notes[0].startswith("  clips: train 10, validation 1, test 4; ")
+    # One bar, and nothing of TensorFlow's or TFDS's.
+    bars = done.stderr.replace("\r", "\n").split("\n")
+    assert [line for line in bars if line and "deepmimic: " not in line] == []
+    assert "deepmimic: 15 clips" in done.stderr
     info = tfds.builder_from_directory(str(data_dir / PREPARED)).info
     assert info.splits["test"].num_examples == 4
     assert info.description.startswith("DeepMimic")
@@ -112,8 +118,9 @@ def test_a_bad_clip_ends_in_one_line_and_leaves_nothing(tmp_path):
     assert "Traceback" not in done.stderr
     last_line = done.stderr.strip().splitlines()[-1]
     assert last_line.startswith(f"error: {clip} must be JSON")
-    left = [p for p in (tmp_path / "data").rglob("*") if p.is_file()]
-    assert left == []
+    # TFDS makes `downloads` for all data sets.
+    left = {p.name for p in (tmp_path / "data").rglob("*")}
+    assert left <= {"downloads", "extracted"}
 
 
 def test_the_options_of_keypoints_are_for_keypoints(tmp_path):
@@ -135,6 +142,32 @@ def test_the_options_of_keypoints_are_for_keypoints(tmp_path):
     again = (f"--manual_dir={raw}", "--fps=50", *flags)
     done = _build("--dataset=keypoints", *again)
     assert "error: keypoints/session/1.0.0 was built with other" in done.stderr
+
+
+def test_a_refused_folder_of_keypoints_leaves_no_folder(tmp_path):
+    raw, data_dir = tmp_path / "raw", tmp_path / "data"
+    shutil.copytree(DATASETS / "keypoints" / "dummy_data" / "views", raw)
+    flags = [f"--manual_dir={raw}", f"--data_dir={data_dir}"]
+    keypoints = ("--dataset=keypoints", "--skeleton=body_25b", *flags)
+    good = _build(*keypoints, "--name=good")
+    assert good.returncode == 0, good.stderr
+    next((raw / "cam1_json").glob("*.json")).write_text("{")
+    done = _build(*keypoints, "--name=bad")
+    assert done.returncode == 1 and "is not valid JSON" in done.stderr
+    there = {p.name for p in (data_dir / "keypoints").iterdir()}
+    assert there == {".config", "good"}
+
+
+def test_a_wrong_layout_is_doubted(tmp_path):
+    data = pathlib.Path(os.environ.get("TF_POSELIFT_DATA") or "nowhere")
+    if not (data / "pose2sim_demo").is_dir():
+        pytest.skip("TF_POSELIFT_DATA names no folder with pose2sim_demo")
+    flags = ["--dataset=keypoints", f"--data_dir={tmp_path}", "--name=a"]
+    flags.append(f"--manual_dir={data / 'pose2sim_demo' / 'pose'}")
+    done = _build(*flags, "--skeleton=body_25")
+    assert "note: WARNING: are these the joints of `body_25`?" in done.stdout
+    done = _build(*flags, "--skeleton=body_25b", "--overwrite")
+    assert done.returncode == 0 and "WARNING" not in done.stdout
 
 
 def test_beam_is_for_large_data_sets():

@@ -34,6 +34,16 @@ def test_what_is_found_and_what_is_missing(tmp_path):
     assert "The folder must hold <collection>/*.bvh" in half.stdout
 
 
+def test_the_columns_of_a_csv_are_looked_at(tmp_path):
+    flags = ("--dataset=keypoints", f"--manual_dir={tmp_path}")
+    (tmp_path / "walk.csv").write_text("frame,joint,x,y\n")
+    assert "found  csv: 1 video" in _check(*flags).stdout
+    (tmp_path / "walk.csv").write_text("time,joint,x,y\n")
+    done = _check(*flags)
+    assert done.returncode == 1
+    assert "walk.csv, line 1: must name the columns frame" in done.stderr
+
+
 def test_unknown_names_are_refused():
     done = _check("--dataset=human36")
     assert done.returncode == 1

@@ -77,6 +77,9 @@ def test_the_panels_of_a_pose():
         columns=2,
     )
     assert len(picture.axes) == 9
+    (legend,) = picture.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["left", "right", "middle"]
     # The third pose begins the second row, below the first.
     first, third = (picture.axes[i].get_position() for i in (0, 6))
     assert third.x0 == pytest.approx(first.x0)

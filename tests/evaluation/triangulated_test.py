@@ -82,6 +82,17 @@ def test_a_run_writes_the_3d_and_a_picture(exact, tmp_path):
     assert not list(workdir.glob("*.part"))
 
 
+def test_the_picture_says_what_it_shows(exact):
+    picture = triangulated.draw(exact, triangulated.triangulate(exact))
+    (legend,) = picture.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "left",
+        "right",
+        "middle",
+        "triangulated, in the image",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -10,6 +10,7 @@ from tf_poselift.geometry import body
 from tf_poselift.geometry import leveling
 from tf_poselift.keypoint_files import lifted
 from tf_poselift.keypoint_files import lifting
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import tracks as tracks_lib
 
 SKELETON = skeletons.load("human36m_17")
@@ -84,7 +85,7 @@ def lift(*found, model=None, source=SKELETON, **options):
 
 
 def test_people_stay_apart_and_chunks_join(monkeypatch):
-    monkeypatch.setattr(lifting, "CHUNK", 8)
+    monkeypatch.setattr(on_disk, "CHUNK", 8)
     model, seen = Model(), []
     video, _ = lifting.lift_video(
         "walk",
@@ -99,9 +100,32 @@ def test_people_stay_apart_and_chunks_join(monkeypatch):
     assert [p.number for p in video.people] == [0, 7]
     assert video.people[1].frame_index.tolist() == [4, 5, 90]
     assert (video.unit, video.image_size) == ("model", (1280.0, 720.0))
-    joints = video.people[0].joints_3d
+    joints = video.people[0].joints_3d[:]
     assert joints.shape == (20, 17, 3) and joints.dtype == np.float32
     assert np.linalg.norm(joints[0], axis=-1)[1:].mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("smooth", [None, "savgol", "one_euro"])
+def test_a_long_video_on_disk_is_as_one_in_memory(smooth, monkeypatch):
+    """Nothing depends on what is in memory at once."""
+    given = track(60, frames=[*range(30), *range(34, 50), *range(90, 104)])
+    noise = np.random.default_rng(0).normal(0.0, 3.0, (60, 17, 2))
+    given.keypoints_2d[:] += noise
+    given.scores[7:12, 4] = given.scores[3:30, 16] = 0.0
+    given.scores[5] = 0.1
+    options = {"smooth": smooth, "level": True, "height": 1.7}
+    (whole,) = lift(given, **options)[0].people
+    monkeypatch.setattr(on_disk, "CHUNK", 25)
+    (person,) = lift(given, **options)[0].people
+    assert isinstance(person.joints_3d, on_disk.Array)
+    assert isinstance(whole.joints_3d, np.ndarray)
+    for field in dataclasses.fields(lifted.Person):
+        np.testing.assert_allclose(
+            getattr(person.part(slice(None)), field.name),
+            getattr(whole, field.name),
+            rtol=1e-5,
+            atol=1e-5,
+        )
 
 
 def test_what_was_not_seen_is_nan():
@@ -114,8 +138,26 @@ def test_what_was_not_seen_is_nan():
     assert person.frame_index.tolist() == [0, 1, 2]
     assert not person.valid[1, 3] and person.valid[1].sum() == 16
     assert not person.valid[2].any()
-    assert "1 frames could not be lifted" in notes
+    assert "1 of 3 poses could not be lifted (pelvis, or too" in notes
     assert np.isfinite(person.joints_3d).sum() == 3 * person.valid.sum()
+
+
+def test_a_model_that_lifts_what_was_not_seen():
+    given = track(3)
+    given.scores[1, 3] = 0.0
+    given.scores[2, 0] = 0.0  # no root: not lifted
+
+    def model(keypoints_2d, scores):
+        answers = Model()(keypoints_2d, scores)
+        answers["joints_3d"][:, 3] = 0.5  # also where it was not seen
+        return answers
+
+    for lifts_missing in (False, True):
+        video, _ = lift(given, model=model, lifts_missing=lifts_missing)
+        (person,) = video.people
+        assert person.valid[1, 3] == lifts_missing
+        assert person.valid.sum(axis=1).tolist() == [17, 16 + lifts_missing, 0]
+        assert person.scores[1, 3] == 0.0  # still says what was seen
 
 
 def test_everybody_keeps_one_size():
@@ -174,7 +216,15 @@ def test_leveling_turns_people_upright(pitch):
     )
     np.testing.assert_allclose(video.people[0].joints_3d[0], BODY, atol=1e-5)
     assert ("upright by 25.0 degrees" in notes) == (pitch is None)
+    assert ("within 0.0 degrees of upright: good" in notes) == (pitch is None)
     assert video.axes.endswith("turned upright")
+
+
+def test_an_unlikely_turn_is_called_so():
+    _, notes = lift(model=Model(tilt=50.0), level=True)
+    assert "turned upright by 50.0 degrees" in notes
+    assert "DOUBTFUL (likely are up to 30 and 15)" in notes
+    assert "give `--camera_pitch`" in notes
 
 
 @pytest.mark.parametrize("method", ["savgol", "one_euro"])

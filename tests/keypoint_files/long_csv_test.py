@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tf_poselift.keypoint_files import long_csv
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import reading
 
 ROWS = """\
@@ -59,6 +61,34 @@ def test_a_wrong_row_is_named(old, new, message, write, skeleton):
     path = write("walk.csv", ROWS.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         reading.read(path, skeleton)
+
+
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_rows_in_any_order_and_block(block, write, skeleton, monkeypatch):
+    """A pose may begin in one block of rows and go on in another."""
+    header, *rows = [line for line in ROWS.splitlines() if line]
+    expected = reading.read(write("walk.csv", ROWS), skeleton)
+    monkeypatch.setattr(long_csv, "_BLOCK", block)
+    monkeypatch.setattr(on_disk, "CHUNK", 1)
+    for order in (rows, rows[::-1]):
+        path = write("walk.csv", "\n".join([header, *order, ""]))
+        for store in (on_disk.MEMORY, on_disk.Store()):
+            found = reading.read(path, skeleton, store=store)
+            assert [t.person for t in found] == [0, 1]
+            for one, other in zip(found, expected, strict=True):
+                for name in ("frame_index", "keypoints_2d", "scores"):
+                    np.testing.assert_array_equal(
+                        getattr(one, name)[:], getattr(other, name)
+                    )
+    twice = write("walk.csv", "\n".join([header, *rows, rows[0], ""]))
+    with pytest.raises(ValueError, match="line 7: this joint of this person"):
+        reading.read(twice, skeleton)
+
+
+def test_the_header_alone_is_checked(write):
+    long_csv.check_header(write("a.csv", "x,y,frame,joint\nno,number,,\n"))
+    with pytest.raises(ValueError, match="b.csv, line 1: must name the colum"):
+        long_csv.check_header(write("b.csv", "time,joint,x,y\n"))
 
 
 def test_only_a_header_is_nobody(write, skeleton):

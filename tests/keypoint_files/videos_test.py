@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import on_disk
+from tf_poselift.keypoint_files import reading
 from tf_poselift.keypoint_files import videos
 
 ROW = "frame,joint,x,y\n3,head,1,2\n"
@@ -34,6 +36,40 @@ def test_a_folder_of_openpose_is_a_video(write, skeleton, tmp_path):
     found = videos.sources(tmp_path / "cam 1")
     ((_, (track,)),) = videos.read(found, skeleton)
     assert track.frame_index.tolist() == [2, 10]
+
+
+def test_openpose_on_disk_is_as_in_memory(
+    write, skeleton, tmp_path, monkeypatch
+):
+    for i in range(9):  # two people, of whom one leaves
+        people = [[i, 2, 1, 3, 4, 1]] + [[500, i, 1, 503, 4, 1]] * (i < 6)
+        write(f"cam/{i}_keypoints.json", frame(*people))
+    expected = reading.read(tmp_path / "cam", skeleton)
+    monkeypatch.setattr(on_disk, "CHUNK", 2)
+    ((_, found),) = videos.read(videos.sources(tmp_path / "cam"), skeleton)
+    assert len(found) == len(expected) == 2
+    for one, other in zip(found, expected, strict=True):
+        assert isinstance(one.scores, on_disk.Array)
+        for name in ("frame_index", "keypoints_2d", "scores"):
+            np.testing.assert_array_equal(
+                getattr(one, name)[:], getattr(other, name)
+            )
+
+
+def test_images_of_several_sizes(write, skeleton):
+    """Everybody keeps the size of their own image; a video has none then."""
+    sizes = {1: (640, 480), 2: (1920, 1080)}
+    content = {
+        "images": [
+            {"id": i, "width": w, "height": h} for i, (w, h) in sizes.items()
+        ],
+        "annotations": [
+            {"image_id": i, "keypoints": [1, 2, 2, 3, 4, 2]} for i in sizes
+        ],
+    }
+    path = write("people.json", content)
+    ((_, found),) = videos.read(videos.sources(path), skeleton)
+    assert [track.image_size for track in found] == list(sizes.values())
 
 
 def test_a_folder_keeps_its_tree(write, skeleton, tmp_path):

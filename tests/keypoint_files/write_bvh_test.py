@@ -11,7 +11,9 @@ from tf_poselift.data import bvh
 from tf_poselift.geometry import body
 from tf_poselift.geometry import joint_rotations
 from tf_poselift.keypoint_files import lifted
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import write_bvh
+from tf_poselift.keypoint_files import writing
 
 
 def moving(skeleton, frames=80, seed=0) -> np.ndarray:
@@ -58,7 +60,7 @@ def test_the_reader_gives_the_fitted_skeleton_back(name, tmp_path):
     skeleton = skeletons.load(name)
     joints_3d = moving(skeleton)
     given = video(skeleton, joints_3d)
-    distance = write_bvh.write(tmp_path / "a.bvh", given, given.people[0])
+    fit = write_bvh.write(tmp_path / "a.bvh", given, given.people[0])
     motion, positions = read_back(tmp_path / "a.bvh", skeleton)
     assert motion.fps == pytest.approx(50.0)
     # What was fitted, made again.
@@ -69,10 +71,23 @@ def test_the_reader_gives_the_fitted_skeleton_back(name, tmp_path):
     error = np.linalg.norm(positions - placed * lifted.TO_Y_UP, axis=-1)
     assert error.max() < 1e-3  # 1 mm; it is about 0.01
     error = np.linalg.norm(positions - joints_3d, axis=-1)
-    assert distance == pytest.approx(error.mean(), abs=1e-5)
+    assert fit.distance == pytest.approx(error.mean(), abs=1e-5)
     # One length for every bone: the median.
     own = body.bone_lengths(positions, skeleton)
     np.testing.assert_allclose(own, np.tile(lengths, (80, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("noise", "verdict"), [(0.0, "good"), (0.025, "usable"), (0.3, "POOR")]
+)
+def test_the_fit_has_a_verdict(noise, verdict, tmp_path):
+    skeleton = skeletons.load("human36m_17")
+    joints_3d = np.tile(moving(skeleton)[:1], (80, 1, 1))
+    joints_3d += np.random.default_rng(0).normal(0.0, noise, joints_3d.shape)
+    given = video(skeleton, joints_3d)
+    _, (note,) = writing.write(given, tmp_path, ["bvh"])
+    assert f"of their distance from the root: {verdict}" in note
+    assert " mm from the lifted joints in the mean, " in note
 
 
 def test_the_hierarchy_is_the_skeletons_tree(tmp_path):
@@ -101,7 +116,8 @@ def test_millimetres_become_metres(tmp_path):
     for unit, factor in (("m", 1.0), ("mm", 1000.0)):
         given = video(skeleton, joints_3d * np.float32(factor), unit=unit)
         path = tmp_path / f"{unit}.bvh"
-        distances.append(write_bvh.write(path, given, given.people[0]))
+        fit = write_bvh.write(path, given, given.people[0])
+        distances.append(fit.distance)
     assert distances[1] == pytest.approx(1000.0 * distances[0], rel=1e-3)
     (_, one), (_, other) = (
         read_back(tmp_path / f"{unit}.bvh", skeleton) for unit in ("m", "mm")
@@ -133,7 +149,7 @@ def test_angles_do_not_jump_by_full_turns(tmp_path, monkeypatch):
     rest = moving(skeleton, frames=1)[0] * [0.1, 1.0, 0.1]
     joints_3d = np.einsum("tij,kj->tki", turn, rest)
     given = video(skeleton, joints_3d)
-    monkeypatch.setattr(write_bvh, "_CHUNK", 7)
+    monkeypatch.setattr(on_disk, "CHUNK", 7)
     write_bvh.write(tmp_path / "a.bvh", given, given.people[0])
     motion, positions = read_back(tmp_path / "a.bvh", skeleton)
     assert np.abs(np.diff(motion.values[:, 3:], axis=0)).max() < 181.0
@@ -149,7 +165,7 @@ def test_angles_take_the_way_that_is_near(tmp_path, monkeypatch):
     turn = transform.Rotation.from_rotvec(np.outer(x, [1, 0, 0])).as_matrix()
     start = np.array([[0, 0, 0], [0, 1, 0], [0.4, 1.5, 0], [-0.4, 1.5, 0]])
     joints_3d = np.einsum("tij,kj->tki", turn, start)
-    monkeypatch.setattr(write_bvh, "_CHUNK", 50)
+    monkeypatch.setattr(on_disk, "CHUNK", 50)
     given = video(skeleton, joints_3d)
     write_bvh.write(tmp_path / "a.bvh", given, given.people[0])
     motion, positions = read_back(tmp_path / "a.bvh", skeleton)

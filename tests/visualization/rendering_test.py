@@ -80,13 +80,27 @@ def test_3d_turns_and_2d_does_not():
 
 
 def test_a_gif(tmp_path):
-    assert render(tmp_path / "a.gif") == 5
-    with Image.open(tmp_path / "a.gif") as film:
+    path = tmp_path / "new" / "folder" / "a.gif"
+    rendering.check(str(path), None)
+    assert not path.parent.parent.exists()
+    assert render(path) == 5
+    with Image.open(path) as film:
         assert film.size == (1280, 640)
         assert film.info["duration"] == 80 and film.info["loop"] == 0
         shown = np.asarray(film.convert("RGB"))
     assert colours_of(shown) == {"left", "right", "middle"}
-    assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+    assert [p.name for p in path.parent.iterdir()] == ["a.gif"]
+
+
+def test_a_picture_of_some_poses(tmp_path):
+    path = tmp_path / "new" / "a.png"
+    assert render(path) == 10
+    with Image.open(path) as picture:
+        shown = np.asarray(picture.convert("RGB"))
+    assert colours_of(shown) == {"left", "right", "middle"}
+    nobody = [(f, p, np.full_like(j, np.nan)) for f, p, j in people()]
+    with pytest.raises(ValueError, match="must have a pose that was lifted"):
+        rendering.render(nobody, path, skeleton=SKELETON, fps=25.0)
 
 
 @needs_ffmpeg
@@ -181,8 +195,12 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "video", "error", "message"),
     [
-        ("a.avi", None, ValueError, "ends in .mp4, .gif, .html, in a folder"),
-        ("none/a.gif", None, ValueError, "in a folder that is there"),
+        (
+            "a.avi",
+            None,
+            ValueError,
+            "ends in .mp4, .gif, .html, .png. Received: ",
+        ),
         ("a.html", "v.mp4", ValueError, "can stand behind an .mp4 or .gif"),
         ("a.gif", "v.mp4", FileNotFoundError, "No video at"),
     ],

@@ -172,7 +172,8 @@ def check_split(builder: tfds.core.DatasetBuilder, split: str) -> None:
     if not set(asked) <= set(known_splits):
         raise ValueError(
             f"Unknown split `{split}` of `{full_name(builder)}`. Known: "
-            f"{', '.join(known_splits)}."
+            f"{', '.join(known_splits)}. Give one: "
+            f"`--split={known_splits[-1]}`."
         )
 
 

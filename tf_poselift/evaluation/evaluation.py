@@ -8,7 +8,9 @@ from typing import Any
 
 from tf_poselift import checks
 from tf_poselift import config as config_lib
+from tf_poselift import schema
 from tf_poselift.data import noise as noise_lib
+from tf_poselift.data import prepared
 from tf_poselift.data import reader
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import report
@@ -57,10 +59,10 @@ def evaluate(
         for kind in kinds.split("+"):
             checks.check_member("label", kind, ("action", "subject", "scene"))
     kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
+    _check_joints_3d(dataset, data_dir)
     table = reader.read(dataset, split, data_dir, skeleton=run.method.skeleton)
     if noise:
         table = noise_lib.apply(table, kind_of_noise, seed=0)
-    scores.check_joints_3d(table)
     folder = _output_folder(workdir, dataset, split, output_dir)
     print(
         f"{run.settings['method']} at step {run.step} of {workdir} on "
@@ -101,6 +103,14 @@ def evaluate(
     run_folder.write_json(folder / "results.json", results)
     print(report.text_table(results))
     return results
+
+
+def _check_joints_3d(dataset: str, data_dir: str | None) -> None:
+    """Refuses 2D alone before a split is missed that would not help either."""
+    for name in dataset.split(","):
+        builder = prepared.open_builder(name.strip(), data_dir)
+        if schema.JOINTS_3D not in builder.info.features:
+            raise scores.no_joints_3d([prepared.full_name(builder)])
 
 
 def _output_folder(workdir, dataset, split, output_dir) -> pathlib.Path:

@@ -55,11 +55,16 @@ def draw(
     rows, views = lifted.rows[chosen], lifted.views[chosen]
     path = pathlib.Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
+    scores = table.scores[rows, views]
+    # What was not seen lies on the root.
+    joints_3d = np.where(
+        scores[..., np.newaxis] > 0.0, lifted.joints_3d[chosen], np.nan
+    )
     picture = gallery.figure(
         table.skeleton,
         keypoints_2d=table.keypoints_2d[rows, views],
-        scores=table.scores[rows, views],
-        joints_3d=lifted.joints_3d[chosen],
+        scores=scores,
+        joints_3d=joints_3d,
     )
     skeleton_plots.save(picture, path)
     return len(chosen)

@@ -6,6 +6,7 @@ poses are counted and left out. Joints without truth are left out of a pose.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -148,10 +149,17 @@ def _acceleration_error(predicted, truth, known, rows, views, table):
 def check_joints_3d(table: tables.Table) -> None:
     """Raises ValueError if there is nothing to compare with."""
     if table.joints_3d is None:
-        raise ValueError(
-            "A data set to evaluate on must have `joints_3d`. Received: "
-            f"{', '.join(table.datasets)}, which has 2D alone."
-        )
+        raise no_joints_3d(table.datasets)
+
+
+def no_joints_3d(datasets: Sequence[str]) -> ValueError:
+    """Returns what to raise for data sets that have 2D alone."""
+    return ValueError(
+        "A data set to evaluate on must have `joints_3d`. Received: "
+        f"{', '.join(datasets)}, which has 2D alone. `trainers/gallery.py` "
+        "draws what the model makes of it; for figures in mm evaluate on a "
+        "data set with 3D, say `cmu_mocap`, whose skeleton maps to the model's."
+    )
 
 
 def truth_of(

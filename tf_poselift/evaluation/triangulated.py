@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import figure as mpl_figure
+from matplotlib import lines as mpl_lines
 
 from tf_poselift import schema
 from tf_poselift import skeletons
@@ -169,7 +170,7 @@ def draw(table: tables.Table, result: Triangulated) -> mpl_figure.Figure:
     columns += ["3D, as view 0", "3D, side", "3D, from above"]
     sides = ((0.0, 0.0), (np.pi / 2, 0.0), (0.0, np.pi / 2))
     figure = mpl_figure.Figure(
-        figsize=(_CELL * len(columns), _CELL * len(rows) + 0.4),
+        figsize=(_CELL * len(columns), _CELL * len(rows) + 0.7),
         dpi=100,
         layout="constrained",
     )
@@ -204,6 +205,15 @@ def draw(table: tables.Table, result: Triangulated) -> mpl_figure.Figure:
                 elevation=elevation,
                 around=around,
             )
+    cross = mpl_lines.Line2D(
+        [],
+        [],
+        color="black",
+        marker="x",
+        linestyle="none",
+        label="triangulated, in the image",
+    )
+    skeleton_plots.legend(figure, more=[cross], loc="outside lower right")
     return figure
 
 

@@ -46,7 +46,9 @@ def median(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def relative_sizes(lengths: np.ndarray) -> np.ndarray:
+def relative_sizes(
+    lengths: np.ndarray, usual: np.ndarray | None = None
+) -> np.ndarray:
     """Returns how large a person appears [T] in every frame; 1 is usual.
 
     The sum of the bones' lengths, divided by the sum of the same bones' median
@@ -54,8 +56,9 @@ def relative_sizes(lengths: np.ndarray) -> np.ndarray:
 
     Args:
       lengths: [T, B] of one person; NaN where unseen.
+      usual: [B] medians, where these frames are not all there are.
     """
-    usual = median(lengths)
+    usual = median(lengths) if usual is None else usual
     seen = np.isfinite(lengths)
     total = np.where(seen, lengths, 0.0).sum(axis=-1)
     expected = np.where(seen, usual, 0.0).sum(axis=-1)

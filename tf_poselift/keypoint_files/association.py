@@ -16,13 +16,15 @@ smallest sum (Hungarian algorithm).
 import numpy as np
 from scipy import optimize
 
+from tf_poselift.keypoint_files import on_disk
+
 MAX_STEP = 0.5
 MAX_GAP = 15
 _FAR = 1e6  # costs more than any pairing that counts
 
 
 def follow(
-    frame_index: np.ndarray, keypoints_2d: np.ndarray, scores: np.ndarray
+    frame_index: np.ndarray, keypoints_2d: on_disk.Rows, scores: on_disk.Rows
 ) -> np.ndarray:
     """Returns the number of the person [N] of every detection.
 
@@ -36,14 +38,18 @@ def follow(
     if len(frames) < 2:
         return np.arange(len(frame_index))
     max_gap = MAX_GAP * np.diff(frames).min()
-    seen = scores > 0.0
-    size = _size(keypoints_2d, seen)
+    size = np.concatenate(
+        [
+            _size(keypoints_2d[rows], scores[rows] > 0.0)
+            for rows in on_disk.slices(len(frame_index))
+        ]
+    )
     count = 0
     latest = np.zeros(0, np.int64)  # the last detection of every open track
     for rows in np.split(np.arange(len(frame_index)), starts[1:]):
         open_since = frame_index[rows[0]] - frame_index[latest]
         latest = latest[open_since <= max_gap]
-        cost = _steps(keypoints_2d, seen, size, latest, rows)
+        cost = _steps(keypoints_2d, scores, size, latest, rows)
         track, found = optimize.linear_sum_assignment(cost)
         near = cost[track, found] < _FAR
         track, found = track[near], found[near]
@@ -63,9 +69,9 @@ def _size(keypoints_2d: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.maximum(np.linalg.norm(high - low, axis=-1), 1.0)
 
 
-def _steps(keypoints_2d, seen, size, latest, rows) -> np.ndarray:
+def _steps(keypoints_2d, scores, size, latest, rows) -> np.ndarray:
     """Cost [tracks, detections] of every pair, in diagonals."""
-    both = seen[latest][:, np.newaxis] & seen[rows][np.newaxis]
+    both = (scores[latest] > 0.0)[:, np.newaxis] & (scores[rows] > 0.0)
     steps = np.linalg.norm(
         keypoints_2d[latest][:, np.newaxis] - keypoints_2d[rows], axis=-1
     )

@@ -1,11 +1,13 @@
 """What a video's keypoints were lifted to; what every writer takes."""
 
 import dataclasses
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
 
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import on_disk
 
 # Meaning of `Video.unit`, for files and people.
 UNITS = {
@@ -26,6 +28,9 @@ Y_UP_AXES = "x right, y up, z back (towards the camera)"
 class Person:
     """One person in one video; frames without the person are not there.
 
+    The arrays of joints may be `on_disk.Array`s: read them in slices, or take
+    `parts`.
+
     Attributes:
       number: of the person within the video.
       frame_index: [T] int64, increasing.
@@ -39,15 +44,29 @@ class Person:
 
     number: int
     frame_index: np.ndarray
-    keypoints_2d: np.ndarray
-    scores: np.ndarray
-    joints_3d: np.ndarray
+    keypoints_2d: on_disk.Rows
+    scores: on_disk.Rows
+    joints_3d: on_disk.Rows
     size: np.ndarray
 
     @property
     def valid(self) -> np.ndarray:
         """Which joints [T, J] were seen and lifted."""
-        return np.isfinite(self.joints_3d).all(axis=-1)
+        return np.isfinite(self.joints_3d[:]).all(axis=-1)
+
+    def part(self, rows: slice) -> "Person":
+        """Returns some of the frames, in memory."""
+        arrays = {
+            field.name: getattr(self, field.name)[rows]
+            for field in dataclasses.fields(self)
+            if field.name != "number"
+        }
+        return dataclasses.replace(self, **arrays)
+
+    def parts(self) -> Iterator["Person"]:
+        """Yields all frames in their order, a chunk in memory at a time."""
+        for rows in on_disk.slices(len(self.frame_index)):
+            yield self.part(rows)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,33 +97,90 @@ class Video:
         return CAMERA_AXES + (", turned upright" if self.level else "")
 
 
-def on_every_frame(person: Person) -> tuple[np.ndarray, np.ndarray]:
-    """Fills the gaps of a person: missing joints and missing frames.
+def on_every_frame(
+    person: Person,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields every frame from the first to the last, chunk by chunk, no gaps.
 
-    Linear in time; before the first and after the last sight of a joint it
-    stays where it was seen.
+    Missing joints and missing frames are filled linearly in time; before the
+    first and after the last sight of a joint it stays where it was seen.
 
-    Returns:
-      frames [N] from the first to the last, and joints_3d [N, J, 3]; a joint
-      that was never seen is NaN in all frames.
+    Yields:
+      joints_3d [N, J, 3], in which a joint that was never seen is NaN in all
+      frames, and seen [N, J], which are not filled.
 
     Raises:
       ValueError: nearly all frames would be made up.
     """
     check_is_video(person)
-    first, last = int(person.frame_index[0]), int(person.frame_index[-1])
-    frames = np.arange(first, last + 1)
-    shape = (len(frames), *person.joints_3d.shape[1:])
-    filled = np.full(shape, np.nan, np.float32)
-    valid = person.valid
+    slices = on_disk.slices(len(person.frame_index))
+    later = _first_sights(person, slices)
+    before = np.full((person.joints_3d.shape[1], 4), np.nan)
+    last = int(person.frame_index[-1])
+    for rows, after in zip(slices, later, strict=True):
+        part = person.part(rows)
+        start = int(part.frame_index[0])
+        stop = (
+            int(person.frame_index[rows.stop])
+            if after is not None
+            else last + 1
+        )
+        if after is None:
+            after = np.full_like(before, np.nan)
+        for first in range(start, stop, on_disk.CHUNK):
+            frames = np.arange(first, min(first + on_disk.CHUNK, stop))
+            yield _filled(part, frames, before, after)
+        before = _sights(part, before, -1)
+
+
+def _first_sights(person: Person, slices) -> list[np.ndarray | None]:
+    """Returns where every joint is seen next after each slice; None: the end.
+
+    [J, 4]: the number of the frame and the place; NaN: never again.
+    """
+    later, after = [], None
+    for rows in reversed(slices):
+        later.append(after)
+        nothing = np.full((person.joints_3d.shape[1], 4), np.nan)
+        after = _sights(
+            person.part(rows), nothing if after is None else after, 0
+        )
+    return later[::-1]
+
+
+def _sights(part: Person, otherwise: np.ndarray, which: int) -> np.ndarray:
+    """Returns the first (0) or last (-1) sight [J, 4] of every joint."""
+    result, valid = otherwise.copy(), part.valid
     for joint in np.flatnonzero(valid.any(axis=0)):
+        row = np.flatnonzero(valid[:, joint])[which]
+        result[joint] = part.frame_index[row], *part.joints_3d[row, joint]
+    return result
+
+
+def _filled(part: Person, frames: np.ndarray, before, after):
+    """Returns joints_3d [N, J, 3] and seen [N, J] on the given frames."""
+    filled = np.full((len(frames), len(before), 3), np.nan, np.float32)
+    seen = np.zeros((len(frames), len(before)), bool)
+    valid = part.valid
+    for joint, (early, late) in enumerate(zip(before, after, strict=True)):
         rows = valid[:, joint]
-        known = person.frame_index[rows]
+        own = part.joints_3d[rows, joint].astype(np.float64)
+        sights = np.concatenate(
+            [
+                early[np.newaxis],
+                np.column_stack([part.frame_index[rows], own]),
+                late[np.newaxis],
+            ]
+        )
+        sights = sights[np.isfinite(sights[:, 0])]
+        if not len(sights):
+            continue
         for axis in range(3):
             filled[:, joint, axis] = np.interp(
-                frames, known, person.joints_3d[rows, joint, axis]
+                frames, sights[:, 0], sights[:, 1 + axis]
             )
-    return frames, filled
+        seen[:, joint] = np.isin(frames, part.frame_index[rows])
+    return filled, seen
 
 
 def check_is_video(person: Person) -> None:

@@ -1,7 +1,7 @@
 """From the tracks of a video to people in 3D: lifting, size, upright axes.
 
-The keypoints of a video stay in memory as arrays; everything that is made on
-the way is made in chunks of frames.
+A long video is in memory a chunk of frames at a time; its arrays lie in a
+temporary file.
 """
 
 import dataclasses
@@ -12,12 +12,14 @@ import numpy as np
 
 from tf_poselift import checks
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import layouts
 from tf_poselift.keypoint_files import lifted
 from tf_poselift.keypoint_files import measuring
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import smoothing
+from tf_poselift.keypoint_files import steadying
 from tf_poselift.keypoint_files import tracks as tracks_lib
 
-CHUNK = 4096  # frames
 # keypoints_2d [N, J, 2], scores [N, J] -> joints_3d [N, J, 3], scale [N] (mm
 # per unit; 0: unknown) and valid [N]: the signature of a served model.
 Lift = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
@@ -37,6 +39,8 @@ class Options:
         between the hips and the shoulders is upright in the median.
       smooth: one of `smoothing.METHODS`, or None.
       stills: the frames are unrelated.
+      lifts_missing: the model has learned to lift joints that were not seen;
+        else they stay missing.
     """
 
     fps: float = 30.0
@@ -47,6 +51,7 @@ class Options:
     camera_pitch: float | None = None
     smooth: str | None = None
     stills: bool = False
+    lifts_missing: bool = False
 
     def __post_init__(self):
         self._check_positive("fps", self.fps)
@@ -124,7 +129,7 @@ def lift_video(
       source: skeleton of the tracks.
       target: skeleton of the model.
       options: how.
-      progress: called with the number of frames just lifted.
+      progress: called with the number of poses just lifted.
 
     Returns:
       the video, and what the user should know.
@@ -137,47 +142,39 @@ def lift_video(
     for joint in options.bone[:2] if options.bone else ():
         checks.check_member("joint of `bone`:", joint, target.joints)
     notes: list[str] = []
-    trusted = [_trusted(track, options.min_score) for track in found]
+    store = on_disk.Store()
+    trusted = [_trusted(track, options.min_score, store) for track in found]
     trusted = [track for track in trusted if len(track.frame_index)]
     if not trusted:
         raise ValueError(
             f"{name}: must show somebody. Received: {len(found)} people with "
             f"scores of at least `min_score` {options.min_score:g}."
         )
+    doubt = layouts.doubt(
+        [(track.keypoints_2d, track.scores) for track in trusted], source
+    )
+    notes += [doubt] if doubt else []
     if options.smooth:
-        trusted = _smooth_2d(trusted, options, notes)
-    sizes = {track.image_size for track in trusted}
-    people, metric = [], True
-    for track in trusted:
-        person, scale = _lift(track, lift, matrix, target, progress)
-        metric &= bool((scale[person.valid.any(axis=-1)] > 0.0).all())
-        people.append((person, scale))
-    lost = sum(int((~p.valid.any(axis=-1)).sum()) for p, _ in people)
-    if lost:
-        notes.append(f"{lost} frames could not be lifted; they are missing")
-    if options.height is not None or options.bone is not None:
-        unit = "m"
-        sized = measuring.in_metres(
-            [person for person, _ in people],
-            target,
-            height=options.height,
-            bone=options.bone,
-            notes=notes,
+        trusted = steadying.tracks(
+            trusted, options.smooth, options.fps, notes, store
         )
-    elif metric:
-        unit = "mm"
-        sized = [measuring.scaled(p, scale) for p, scale in people]
-    else:
-        unit = "model"
-        sized = [measuring.one_size(p, target) for p, _ in people]
+    lifted_tracks = [
+        _lift(track, lift, matrix, target, options, progress, store)
+        for track in trusted
+    ]
+    notes += _lost([valid for _, _, valid in lifted_tracks], target)
+    people, unit = _sized(lifted_tracks, target, options, notes)
     if options.smooth:
-        sized = _smooth_3d(sized, options, unit, notes)
+        people = steadying.people(
+            people, options.smooth, options.fps, unit, notes, store
+        )
     if options.level:
-        sized = measuring.leveled(sized, target, options.camera_pitch, notes)
+        people = measuring.leveled(people, target, options.camera_pitch, notes)
+    sizes = {track.image_size for track in trusted}
     return lifted.Video(
         name=name,
         skeleton=target,
-        people=sized,
+        people=people,
         fps=options.fps,
         unit=unit,
         level=options.level,
@@ -186,61 +183,64 @@ def lift_video(
     ), notes
 
 
-def _trusted(track: tracks_lib.Track, min_score: float) -> tracks_lib.Track:
+def _lost(valid: Sequence[np.ndarray], target: skeletons.Skeleton) -> list[str]:
+    """Says how many poses were not lifted, if any."""
+    valid = np.concatenate(valid)
+    if valid.all():
+        return []
+    root = " and ".join(target.joints[joint] for joint in target.root)
+    return [
+        f"{(~valid).sum()} of {len(valid)} poses could not be lifted ({root}, "
+        "or too much else, was not seen); they are missing"
+    ]
+
+
+def _sized(
+    lifted_tracks, target: skeletons.Skeleton, options: Options, notes
+) -> tuple[list[lifted.Person], str]:
+    """Returns everybody in one size, and its unit."""
+    people = [person for person, _, _ in lifted_tracks]
+    if options.height is not None or options.bone is not None:
+        measured = measuring.in_metres(
+            people,
+            target,
+            height=options.height,
+            bone=options.bone,
+            notes=notes,
+        )
+        return measured, "m"
+    if all((scale[valid] > 0.0).all() for _, scale, valid in lifted_tracks):
+        return [
+            measuring.scaled(person, scale)
+            for person, scale, _ in lifted_tracks
+        ], "mm"
+    return [measuring.one_size(person, target) for person in people], "model"
+
+
+def _trusted(
+    track: tracks_lib.Track, min_score: float, store: on_disk.Store
+) -> tracks_lib.Track:
     """Returns the track without what scores less, and without empty frames."""
-    scores = np.where(track.scores >= min_score, track.scores, 0.0)
-    rows = np.flatnonzero(scores.any(axis=-1))
-    seen = (scores[rows] > 0.0)[..., np.newaxis]
+    slices = on_disk.slices(len(track.frame_index))
+    kept = [(track.scores[s] >= min_score).any(axis=-1) for s in slices]
+    kept = np.flatnonzero(np.concatenate(kept) if kept else [])
+    joints = track.scores.shape[1]
+    keypoints_2d = store.empty(len(kept), joints, 2)
+    scores = store.empty(len(kept), joints)
+    for rows in on_disk.slices(len(kept)):
+        own = track.scores[kept[rows]]
+        own = np.where(own >= min_score, own, np.float32(0.0))
+        scores[rows] = own
+        keypoints_2d[rows] = np.where(
+            (own > 0.0)[..., np.newaxis],
+            track.keypoints_2d[kept[rows]],
+            np.float32(0.0),
+        )
     return dataclasses.replace(
         track,
-        frame_index=track.frame_index[rows],
-        keypoints_2d=np.where(seen, track.keypoints_2d[rows], np.float32(0.0)),
-        scores=scores[rows],
-    )
-
-
-def _smooth_2d(found, options: Options, notes: list[str]):
-    before, after, smoothed = [], [], []
-    for track in found:
-        seen = (track.scores > 0.0)[..., np.newaxis]
-        points = np.where(seen, track.keypoints_2d, np.float32(np.nan))
-        result = smoothing.smooth(
-            options.smooth, points, track.frame_index, options.fps
-        )
-        before.append(smoothing.acceleration(points, track.frame_index))
-        after.append(smoothing.acceleration(result, track.frame_index))
-        smoothed.append(
-            dataclasses.replace(track, keypoints_2d=np.nan_to_num(result))
-        )
-    notes.append(_smoothed("2D", before, after, "pixels"))
-    return smoothed
-
-
-def _smooth_3d(people, options: Options, unit: str, notes: list[str]):
-    before, after, smoothed = [], [], []
-    for person in people:
-        joints = smoothing.smooth(
-            options.smooth, person.joints_3d, person.frame_index, options.fps
-        )
-        before.append(
-            smoothing.acceleration(person.joints_3d, person.frame_index)
-        )
-        after.append(smoothing.acceleration(joints, person.frame_index))
-        smoothed.append(dataclasses.replace(person, joints_3d=joints))
-    name = "model units" if unit == "model" else unit
-    notes.append(_smoothed("3D", before, after, name))
-    return smoothed
-
-
-def _smoothed(what: str, before, after, unit: str) -> str:
-    """Says how much smoother it became, over the people who moved."""
-    means = [
-        np.mean([v for v in values if np.isfinite(v)] or [np.nan])
-        for values in (before, after)
-    ]
-    return (
-        f"mean acceleration {what}: {means[0]:.4g} {unit} per frame^2, "
-        f"smoothed {means[1]:.4g}"
+        frame_index=track.frame_index[kept],
+        keypoints_2d=keypoints_2d,
+        scores=scores,
     )
 
 
@@ -249,32 +249,42 @@ def _lift(
     lift: Lift,
     matrix: np.ndarray | None,
     target: skeletons.Skeleton,
+    options: Options,
     progress: Callable[[int], None],
-) -> tuple[lifted.Person, np.ndarray]:
-    """Returns a person and the model's scale [T], mm per unit."""
+    store: on_disk.Store,
+) -> tuple[lifted.Person, np.ndarray, np.ndarray]:
+    """Returns a person, the model's scale [T] (mm per unit), what is lifted.
+
+    The latter is [T] bool.
+    """
     count, joints = len(track.frame_index), target.num_joints
-    keypoints_2d = np.empty((count, joints, 2), np.float32)
-    scores = np.empty((count, joints), np.float32)
-    joints_3d = np.empty((count, joints, 3), np.float32)
-    scale = np.empty(count, np.float32)
-    for start in range(0, count, CHUNK):
-        rows = slice(start, start + CHUNK)
+    keypoints_2d = store.empty(count, joints, 2)
+    scores = store.empty(count, joints)
+    joints_3d = store.empty(count, joints, 3)
+    scale, valid = np.empty(count, np.float32), np.empty(count, bool)
+    for rows in on_disk.slices(count):
         points, seen = track.keypoints_2d[rows], track.scores[rows]
         if matrix is not None:
             points, seen = skeletons.map_points(points, seen, matrix)
+        points, seen = points.astype(np.float32), seen.astype(np.float32)
+        answers = lift(points, seen)
+        known = (seen > 0.0) | options.lifts_missing
+        known &= answers["valid"][:, np.newaxis]
         keypoints_2d[rows], scores[rows] = points, seen
-        answers = lift(keypoints_2d[rows], scores[rows])
-        known = (seen > 0.0) & answers["valid"][:, np.newaxis]
         joints_3d[rows] = np.where(
             known[..., np.newaxis], answers["joints_3d"], np.nan
         )
-        scale[rows] = answers["scale"]
+        scale[rows], valid[rows] = answers["scale"], known.any(axis=-1)
         progress(len(seen))
-    return lifted.Person(
-        number=track.person,
-        frame_index=track.frame_index,
-        keypoints_2d=keypoints_2d,
-        scores=scores,
-        joints_3d=joints_3d,
-        size=np.ones(count, np.float32),
-    ), scale
+    return (
+        lifted.Person(
+            number=track.person,
+            frame_index=track.frame_index,
+            keypoints_2d=keypoints_2d,
+            scores=scores,
+            joints_3d=joints_3d,
+            size=np.ones(count, np.float32),
+        ),
+        scale,
+        valid,
+    )

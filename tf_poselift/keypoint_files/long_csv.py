@@ -12,11 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import tracks
 
 _NEEDED = ("frame", "joint", "x", "y")
 _OPTIONAL = ("person", "score")
 _BLOCK = 65_536  # rows that are texts at once
+_NOT_GIVEN = np.nan
 
 
 def read(
@@ -25,25 +27,43 @@ def read(
     *,
     image_size: tuple[float, float] | None = None,
     stills: bool = False,
+    store: on_disk.Memory = on_disk.MEMORY,
 ) -> list[tracks.Track]:
     """Returns everybody in a file; `tracks` says the rest.
 
     Raises:
       ValueError: names the file and the line that are not as above.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        blocks = [
-            _numbers(columns, lines, skeleton, path)
-            for columns, lines in _blocks(file, path)
-        ]
-    frame, person, joint, x, y, score, lines = (
-        np.concatenate(column) for column in zip(*blocks, strict=True)
+    keys: list[np.ndarray] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        for frame, person, joint, values, _ in _rows(path, skeleton):
+            own, row = np.unique(
+                np.stack([frame, person], axis=-1), axis=0, return_inverse=True
+            )
+            keys.append(own)
+            poses = np.full([len(own), skeleton.num_joints, 3], _NOT_GIVEN)
+            poses[row.ravel(), joint] = values
+            if np.isfinite(poses[..., 2]).sum() < len(joint):
+                raise _twice(path, skeleton)
+            yield poses
+
+    # A pose at the end of a block goes on in the next; rows may be in disorder.
+    parts = store.gather(blocks(), skeleton.num_joints, 3)
+    detected, first, row = np.unique(
+        np.concatenate(keys), axis=0, return_index=True, return_inverse=True
     )
-    keys = np.stack([frame, person], axis=-1)
-    detected, row = np.unique(keys, axis=0, return_inverse=True)
-    _refuse_twice(row.ravel() * skeleton.num_joints + joint, path, lines)
-    detections = np.zeros([len(detected), skeleton.num_joints, 3])
-    detections[row.ravel(), joint] = np.stack([x, y, score], axis=-1)
+    others = np.setdiff1d(np.arange(len(parts)), first)
+    detections = store.empty(len(detected), skeleton.num_joints, 3)
+    for rows in on_disk.slices(len(detected)):
+        detections[rows] = parts[first[rows]]
+    for part in others.tolist():
+        target = slice(row.ravel()[part], row.ravel()[part] + 1)
+        values, there = parts[part : part + 1], detections[target]
+        given, known = np.isfinite([values[..., 2], there[..., 2]])
+        if (given & known).any():
+            raise _twice(path, skeleton)
+        detections[target] = np.where(given[..., np.newaxis], values, there)
     return tracks.from_detections(
         path.stem,
         detected[:, 0],
@@ -51,7 +71,67 @@ def read(
         identity=detected[:, 1],
         stills=stills,
         image_size=image_size,
+        store=store,
     )
+
+
+def _rows(
+    path: pathlib.Path, skeleton: skeletons.Skeleton
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields frame, person, joint [n], x, y, score [n, 3] and line, by block.
+
+    A score is finite; that of a missing joint is 0.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for columns, lines in _blocks(file, path):
+            frame, person, joint, x, y, score, line = _numbers(
+                columns, lines, skeleton, path
+            )
+            known = np.isfinite(x) & np.isfinite(y) & ~np.isnan(score)
+            score = np.where(known, np.clip(score, 0.0, 1.0), 0.0)
+            values = np.stack([x, y, score], axis=-1)
+            yield frame, person, joint, values, line
+
+
+def _twice(path: pathlib.Path, skeleton: skeletons.Skeleton) -> ValueError:
+    """Returns what to raise for a second row of a joint; finds its line."""
+    seen = set()
+    for frame, person, joint, _, line in _rows(path, skeleton):
+        cells = zip(
+            frame.tolist(), person.tolist(), joint.tolist(), strict=True
+        )
+        for number, cell in zip(line.tolist(), cells, strict=True):
+            if cell in seen:
+                return ValueError(
+                    f"{path}, line {number}: this joint of this person and "
+                    "frame stands there twice."
+                )
+            seen.add(cell)
+    return ValueError(f"{path} was changed while it was read.")
+
+
+def check_header(path: pathlib.Path) -> None:
+    """Raises ValueError if the first line does not name the columns."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            _header(csv.reader(file), path)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise _no_csv(path, error) from error
+
+
+def _header(reader, path: pathlib.Path) -> list[str]:
+    header = [name.strip().lower() for name in next(reader, ())]
+    if not set(_NEEDED) <= set(header) or len(set(header)) < len(header):
+        raise ValueError(
+            f"{path}, line 1: must name the columns {', '.join(_NEEDED)}, and "
+            f"may name {' and '.join(_OPTIONAL)}. Received: "
+            f"{', '.join(header) or 'nothing'}."
+        )
+    return header
+
+
+def _no_csv(path: pathlib.Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is no CSV file: {error}.")
 
 
 def _blocks(file, path) -> Iterator[tuple[dict[str, np.ndarray], list[int]]]:
@@ -61,8 +141,7 @@ def _blocks(file, path) -> Iterator[tuple[dict[str, np.ndarray], list[int]]]:
     """
     reader = csv.reader(file)
     try:
-        header = [name.strip().lower() for name in next(reader, ())]
-        _check_header(header, path)
+        header = _header(reader, path)
         rows, lines = [], []
         for cells in reader:
             if not cells:
@@ -80,16 +159,7 @@ def _blocks(file, path) -> Iterator[tuple[dict[str, np.ndarray], list[int]]]:
                 rows, lines = [], []
         yield _columns(rows, header), lines
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no CSV file: {error}.") from error
-
-
-def _check_header(header: list[str], path) -> None:
-    if not set(_NEEDED) <= set(header) or len(set(header)) < len(header):
-        raise ValueError(
-            f"{path}, line 1: must name the columns {', '.join(_NEEDED)}, and "
-            f"may name {' and '.join(_OPTIONAL)}. Received: "
-            f"{', '.join(header) or 'nothing'}."
-        )
+        raise _no_csv(path, error) from error
 
 
 def _columns(rows, header: list[str]) -> dict[str, np.ndarray]:
@@ -151,14 +221,3 @@ def _joints(texts, skeleton, path, lines) -> np.ndarray:
                 f"{', '.join(skeleton.joints)}. Received: `{text}`."
             )
     return np.array([index[str(t)] for t in distinct], int)[inverse.ravel()]
-
-
-def _refuse_twice(cell: np.ndarray, path, lines) -> None:
-    """Refuses a second row for the same joint of the same person and frame."""
-    first = np.unique(cell, return_index=True)[1]
-    if len(first) < len(cell):
-        row = np.setdiff1d(np.arange(len(cell)), first)[0]
-        raise ValueError(
-            f"{path}, line {lines[row]}: this joint of this person and frame "
-            "stands there twice."
-        )

@@ -9,18 +9,27 @@ from tf_poselift import skeletons
 from tf_poselift.geometry import body
 from tf_poselift.geometry import leveling
 from tf_poselift.keypoint_files import lifted
+from tf_poselift.keypoint_files import on_disk
 
-_CHUNK = 4096  # frames
+# What `leveled` calls likely, in degrees: by how much a camera looks down, and
+# how far the trunks of people who mostly stand or walk are from upright.
+_LIKELY_TURN = 30.0
+_LIKELY_LEAN = 15.0
 
 
 def scaled(person: lifted.Person, factor: np.ndarray | float) -> lifted.Person:
-    """Returns the person with joints times a factor, of all frames or [T]."""
+    """Returns the person with joints times a factor, of all frames or [T].
+
+    The array of the joints is changed in place.
+    """
     factor = np.broadcast_to(np.float32(factor), person.size.shape)
     known = factor > 0.0
+    joints_3d = person.joints_3d
+    for rows in on_disk.slices(len(factor)):
+        own = factor[rows, np.newaxis, np.newaxis]
+        joints_3d[rows] = joints_3d[rows] * own
     return dataclasses.replace(
-        person,
-        joints_3d=person.joints_3d * factor[:, np.newaxis, np.newaxis],
-        size=person.size / np.where(known, factor, np.float32(1.0)),
+        person, size=person.size / np.where(known, factor, np.float32(1.0))
     )
 
 
@@ -31,17 +40,13 @@ def one_size(
 
     It divides every pose by its own extent; bones do not shrink.
     """
-    lengths = _lengths(person, skeleton)
-    return scaled(person, 1.0 / body.relative_sizes(lengths))
-
-
-def _lengths(person: lifted.Person, skeleton: skeletons.Skeleton) -> np.ndarray:
-    """Returns the length [T, B] of every bone, made in chunks."""
-    lengths = np.empty((len(person.size), len(skeleton.bones)), np.float32)
-    for start in range(0, len(lengths), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        lengths[rows] = body.bone_lengths(person.joints_3d[rows], skeleton)
-    return lengths
+    sample = on_disk.sample(person.joints_3d)
+    usual = body.median(body.bone_lengths(sample, skeleton))
+    sizes = [
+        body.relative_sizes(body.bone_lengths(part.joints_3d, skeleton), usual)
+        for part in person.parts()
+    ]
+    return scaled(person, 1.0 / np.concatenate(sizes))
 
 
 def in_metres(
@@ -79,7 +84,7 @@ def in_metres(
 def _in_metres(person: lifted.Person, skeleton, height, bone) -> lifted.Person:
     person = one_size(person, skeleton)
     # The median over every n-th frame does as well.
-    sample = person.joints_3d[:: -(-len(person.size) // _CHUNK)]
+    sample = on_disk.sample(person.joints_3d)
     if bone is None:
         return scaled(person, height / body.stature(sample, skeleton))
     *names, wanted = bone
@@ -102,6 +107,8 @@ def leveled(
 ) -> list[lifted.Person]:
     """Turns everybody as their camera would have to be turned to be level.
 
+    The arrays of the joints are changed in place.
+
     Args:
       people: everybody of one camera.
       skeleton: J joints.
@@ -115,13 +122,36 @@ def leveled(
     if camera_pitch is not None:
         rotation = leveling.from_pitch(camera_pitch)
     else:
-        rotation = leveling.from_up(
-            np.concatenate([body.trunk(p.joints_3d, skeleton) for p in people])
+        # Every n-th frame, the same n for everybody.
+        total = sum(len(person.size) for person in people)
+        step = -(-total // (4 * on_disk.CHUNK))
+        trunks = np.concatenate(
+            [body.trunk(p.joints_3d[::step], skeleton) for p in people]
         )
-        degrees = np.degrees(np.arccos(np.clip(rotation[1, 1], -1.0, 1.0)))
-        notes.append(f"turned upright by {degrees:.1f} degrees")
+        rotation = leveling.from_up(trunks)
+        notes.append(_verdict(rotation, trunks))
     rotation = rotation.astype(np.float32)
-    return [
-        dataclasses.replace(person, joints_3d=person.joints_3d @ rotation.T)
-        for person in people
-    ]
+    for person in people:
+        for rows in on_disk.slices(len(person.size)):
+            person.joints_3d[rows] = person.joints_3d[rows] @ rotation.T
+    return list(people)
+
+
+def _verdict(rotation: np.ndarray, trunks: np.ndarray) -> str:
+    """Says by how much people were turned, and whether that is likely."""
+    turned = np.degrees(np.arccos(np.clip(rotation[1, 1], -1.0, 1.0)))
+    length = np.linalg.norm(trunks, axis=-1)
+    known = length > 0.0  # not NaN
+    up = -(trunks[known] @ rotation.T)[:, 1] / length[known]
+    lean = np.degrees(np.arccos(np.clip(np.median(up), -1.0, 1.0)))
+    text = (
+        f"turned upright by {turned:.1f} degrees; half of the trunks are then "
+        f"within {lean:.1f} degrees of upright"
+    )
+    if turned <= _LIKELY_TURN and lean <= _LIKELY_LEAN:
+        return f"{text}: good"
+    return (
+        f"{text}: DOUBTFUL (likely are up to {_LIKELY_TURN:.0f} and "
+        f"{_LIKELY_LEAN:.0f}): people bend or lie, or the model does not know "
+        "such people; give `--camera_pitch`"
+    )

@@ -7,9 +7,13 @@ BODY_25B have the same length, COCO-18 has 18 joints.
 """
 
 import pathlib
+from collections.abc import Iterator
+
+import numpy as np
 
 from tf_poselift import skeletons
 from tf_poselift.keypoint_files import json_files
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import parsing
 from tf_poselift.keypoint_files import tracks
 
@@ -33,6 +37,7 @@ def read(
     *,
     image_size: tuple[float, float] | None = None,
     stills: bool = False,
+    store: on_disk.Memory = on_disk.MEMORY,
 ) -> list[tracks.Track]:
     """Returns everybody in a folder of frames; `tracks` says the rest.
 
@@ -43,22 +48,35 @@ def read(
     numbers = parsing.frame_numbers(
         [f.name for f in files], str(path), stills=stills
     )
-    frames, rows, identity, where = [], [], [], []
-    for file in files:
-        people = json_files.entry(json_files.load(file), "people", str(file))
-        for i, person in enumerate(people):
-            place = f"{file}, person {i}"
-            rows.append(json_files.entry(person, "pose_keypoints_2d", place))
-            frames.append(numbers[file.name])
-            identity.append(_identity(person))
-            where.append(place)
+    frames: list[int] = []
+    identity: list[int] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        """Yields keypoints [n, J, 3]; texts take much more memory."""
+        for part in on_disk.slices(len(files)):
+            rows, where = [], []
+            for file in files[part]:
+                people = json_files.load(file)
+                people = json_files.entry(people, "people", str(file))
+                for i, person in enumerate(people):
+                    place = f"{file}, person {i}"
+                    rows.append(
+                        json_files.entry(person, "pose_keypoints_2d", place)
+                    )
+                    frames.append(numbers[file.name])
+                    identity.append(_identity(person))
+                    where.append(place)
+            yield parsing.triples(rows, skeleton, where.__getitem__)
+
+    detections = store.gather(blocks(), skeleton.num_joints, 3)
     return tracks.from_detections(
         path.name,
         frames,
-        parsing.triples(rows, skeleton, where.__getitem__),
+        detections,
         identity=identity,
         stills=stills,
         image_size=image_size,
+        store=store,
     )
 
 

@@ -15,6 +15,7 @@ from tf_poselift.keypoint_files import json_files
 from tf_poselift.keypoint_files import long_csv
 from tf_poselift.keypoint_files import mediapipe
 from tf_poselift.keypoint_files import mmpose
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import openpose
 from tf_poselift.keypoint_files import stills as stills_format
 from tf_poselift.keypoint_files import tracks
@@ -33,6 +34,7 @@ _OTHERS = {
     "videopose3d": videopose3d,
     "stills": stills_format,
 }
+_IN_PIECES = ("openpose", "csv", "videopose3d")
 FORMATS = tuple(sorted(_JSON | _OTHERS))
 _SUFFIXES = (".json", ".csv", ".npy", ".npz")
 
@@ -109,6 +111,7 @@ def read(
     format: str | None = None,
     image_size: tuple[float, float] | None = None,
     stills: bool = False,
+    store: on_disk.Memory = on_disk.MEMORY,
 ) -> list[tracks.Track]:
     """Returns the tracks of everybody in a source.
 
@@ -118,6 +121,8 @@ def read(
       format: one of `FORMATS`; by default the form of the file tells.
       image_size: (width, height) in pixels, where the file does not tell.
       stills: the images are unrelated: every detection is another person.
+      store: where the arrays of OpenPose, CSV and VideoPose3D go; the other
+        files are in memory as a whole.
 
     Raises:
       ValueError: names the file and the place that cannot be read, or whose
@@ -138,6 +143,8 @@ def read(
     try:
         if is_json:
             return _JSON[format].parse(content, path, skeleton, **options)
+        if format in _IN_PIECES:
+            options["store"] = store
         return _OTHERS[format].read(path, skeleton, **options)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         # Whatever else a damaged file may hold.

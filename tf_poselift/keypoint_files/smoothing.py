@@ -8,8 +8,13 @@
 Frames that are missing for longer than `MAX_GAP` part the video in two.
 """
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 from scipy import signal
+
+from tf_poselift.keypoint_files import on_disk
 
 METHODS = ("one_euro", "savgol")
 MAX_GAP = 10
@@ -21,10 +26,56 @@ _BETA = 15.0
 _SPEED_CUTOFF = 1.0
 _WINDOW = 0.3  # seconds, of savgol
 _ORDER = 3
+# Rows beside a chunk that are smoothed with it: what is farther away counts
+# for nothing (a joint that is missing for longer excepted).
+_MARGIN = 1024
+
+
+class Points(Protocol):
+    """[T, J, D] of which slices are read; NaN where missing."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
+def smooth_in_parts(
+    method: str,
+    points: Points,
+    frame_index: np.ndarray,
+    fps: float,
+    write: Callable[[slice, np.ndarray], None],
+) -> None:
+    """Smooths what may be too long for the memory.
+
+    Args:
+      method: one of `METHODS`.
+      points: [T, J, D]; NaN where missing.
+      frame_index: [T] increasing.
+      fps: frames of `frame_index` per second.
+      write: gets rows and what `smooth` would return for them; must not change
+        `points`.
+    """
+    size = _size(on_disk.sample(points)) if len(points) else 1.0
+    step = int(np.diff(frame_index).min()) if len(points) > 1 else 1
+    for rows in on_disk.slices(len(points)):
+        wide = slice(max(rows.start - _MARGIN, 0), rows.stop + _MARGIN)
+        smoothed = smooth(
+            method, points[wide], frame_index[wide], fps, size=size, step=step
+        )
+        write(
+            rows, smoothed[rows.start - wide.start :][: rows.stop - rows.start]
+        )
 
 
 def smooth(
-    method: str, points: np.ndarray, frame_index: np.ndarray, fps: float
+    method: str,
+    points: np.ndarray,
+    frame_index: np.ndarray,
+    fps: float,
+    *,
+    size: float | None = None,
+    step: int | None = None,
 ) -> np.ndarray:
     """Returns points [T, J, D] without jitter; what is NaN stays NaN.
 
@@ -33,16 +84,19 @@ def smooth(
       points: [T, J, D]; NaN where missing.
       frame_index: [T] increasing.
       fps: frames of `frame_index` per second.
+      size: of the person, in the unit of the points; None: as they show.
+      step: frames from one detection to the next; None: the smallest there is.
     """
     if not len(points):
         return points
     known = np.isfinite(points)
     smoothed = points.astype(np.float64)
     # Detectors may skip: every n-th frame is a step.
-    step = int(np.diff(frame_index).min()) if len(points) > 1 else 1
+    if step is None:
+        step = int(np.diff(frame_index).min()) if len(points) > 1 else 1
     steps = frame_index // step
     cuts = np.flatnonzero(np.diff(steps) > MAX_GAP) + 1
-    size = _size(points)
+    size = _size(points) if size is None else size
     for rows in np.split(np.arange(len(points)), cuts):
         dense, place = _on_every_step(smoothed[rows], steps[rows])
         if method == "savgol":
@@ -53,7 +107,7 @@ def smooth(
     return np.where(known, smoothed, np.nan).astype(points.dtype)
 
 
-def acceleration(points: np.ndarray, frame_index: np.ndarray) -> float:
+def acceleration(points: Points, frame_index: np.ndarray) -> float:
     """Returns the mean length of the second difference, per frame squared.
 
     Over joints that are known in three frames that follow each other; NaN if
@@ -64,9 +118,10 @@ def acceleration(points: np.ndarray, frame_index: np.ndarray) -> float:
       frame_index: [T] increasing.
     """
     total, count = 0.0, 0
-    for start in range(0, len(points) - 2, 8192):
-        part = points[start : start + 8194].astype(np.float64)
-        gaps = np.diff(frame_index[start : start + 8194])
+    for start in range(0, len(points) - 2, on_disk.CHUNK):
+        rows = slice(start, start + on_disk.CHUNK + 2)
+        part = points[rows].astype(np.float64)
+        gaps = np.diff(frame_index[rows])
         second = part[2:] - 2.0 * part[1:-1] + part[:-2]
         second = second[(gaps[1:] == 1) & (gaps[:-1] == 1)]
         length = np.linalg.norm(second, axis=-1)

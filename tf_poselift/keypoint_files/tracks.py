@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_poselift.keypoint_files import association
+from tf_poselift.keypoint_files import on_disk
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,27 +21,29 @@ class Track:
       name: of the video: the file's or folder's, without its ending.
       person: number of the person within the video.
       frame_index: [T] int64, increasing.
-      keypoints_2d: [T, J, 2] float32 pixels, origin top left; 0 where missing.
-      scores: [T, J] float32 in [0, 1]; 0 = missing.
+      keypoints_2d: [T, J, 2] float32 pixels, origin top left; 0 where missing;
+        on disk where the reader was given an `on_disk.Store`.
+      scores: [T, J] float32 in [0, 1]; 0 = missing; likewise.
       image_size: (width, height) in pixels, if the file tells.
     """
 
     name: str
     person: int
     frame_index: np.ndarray
-    keypoints_2d: np.ndarray
-    scores: np.ndarray
+    keypoints_2d: on_disk.Rows
+    scores: on_disk.Rows
     image_size: tuple[float, float] | None = None
 
 
 def from_detections(
     name: str,
     frame_index: Sequence[int],
-    detections: np.ndarray,
+    detections: on_disk.Rows,
     *,
     identity: Sequence[int] | None = None,
     stills: bool = False,
     image_size: tuple[float, float] | None = None,
+    store: on_disk.Memory = on_disk.MEMORY,
 ) -> list[Track]:
     """Puts the detections of a video together to tracks.
 
@@ -56,18 +59,18 @@ def from_detections(
         people are followed from frame to frame (`association`).
       stills: every detection is another person.
       image_size: (width, height) in pixels.
+      store: makes the arrays of the tracks.
     """
     frame_index = np.asarray(frame_index, np.int64)
-    detections = np.asarray(detections, np.float64)
-    keypoints_2d, scores = clean(detections[..., :2], detections[..., 2])
-    kept = scores.any(axis=-1)
+    keypoints_2d, scores, kept = _cleaned(detections, store)
     order = np.flatnonzero(kept)
     order = order[np.argsort(frame_index[order], kind="stable")]
-    frame_index, keypoints_2d, scores = (
-        array[order] for array in (frame_index, keypoints_2d, scores)
-    )
     if not len(order):
         return []
+    frame_index = frame_index[order]
+    keypoints_2d, scores = (
+        _rows(array, order, store) for array in (keypoints_2d, scores)
+    )
     if stills:
         person = np.arange(len(order))
     elif identity is not None and _tells(
@@ -84,14 +87,37 @@ def from_detections(
             name=name,
             person=int(number),
             frame_index=frame_index[rows],
-            keypoints_2d=keypoints_2d[rows],
-            scores=scores[rows],
+            keypoints_2d=_rows(keypoints_2d, rows, store),
+            scores=_rows(scores, rows, store),
             image_size=image_size,
         )
         for number, rows in zip(
             numbers, np.split(by_person, starts[1:]), strict=True
         )
     ]
+
+
+def _cleaned(detections: on_disk.Rows, store: on_disk.Memory):
+    """Returns keypoints [N, J, 2], scores [N, J] and who has a joint [N]."""
+    count, joints, _ = detections.shape
+    keypoints_2d = store.empty(count, joints, 2)
+    scores = store.empty(count, joints)
+    kept = np.zeros(count, bool)
+    for rows in on_disk.slices(count):
+        part = detections[rows]
+        keypoints_2d[rows], own = clean(part[..., :2], part[..., 2])
+        scores[rows], kept[rows] = own, own.any(axis=-1)
+    return keypoints_2d, scores, kept
+
+
+def _rows(array: on_disk.Rows, rows: np.ndarray, store: on_disk.Memory):
+    """Returns `array[rows]`, made in chunks; the array itself for all rows."""
+    if np.array_equal(rows, np.arange(len(array))):
+        return array
+    result = store.empty(len(rows), *array.shape[1:])
+    for part in on_disk.slices(len(rows)):
+        result[part] = array[rows[part]]
+    return result
 
 
 def clean(

@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_poselift import restricted_pickle
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import parsing
 from tf_poselift.keypoint_files import tracks
 
@@ -26,6 +27,7 @@ def read(
     *,
     image_size: tuple[float, float] | None = None,
     stills: bool = False,
+    store: on_disk.Memory = on_disk.MEMORY,
 ) -> list[tracks.Track]:
     """Returns every array of a file as a track `FILE/VIDEO[/ACTION]`.
 
@@ -50,7 +52,12 @@ def read(
             name = "/".join(map(str, parts))
             for i, array in enumerate(arrays):
                 where = f"{path}, `{video}`, `{action}`, array {i}"
-                detections = with_scores(_array(array, where), skeleton, where)
+                array = _array(array, where)
+                pieces = (
+                    with_scores(array[rows], skeleton, where)
+                    for rows in on_disk.slices(len(array))
+                )
+                detections = store.gather(pieces, skeleton.num_joints, 3)
                 found += tracks.from_detections(
                     name,
                     np.arange(len(detections)),
@@ -58,6 +65,7 @@ def read(
                     identity=np.full(len(detections), i),
                     stills=stills,
                     image_size=size,
+                    store=store,
                 )
     return found
 
@@ -76,10 +84,12 @@ def with_scores(
     if array.shape[-1] == 3:
         return array
     seen = np.any(array != 0.0, axis=-1, keepdims=True)
-    return np.concatenate([array, seen], axis=-1, dtype=np.float64)
+    return np.concatenate([array, seen], axis=-1, dtype=np.float32)
 
 
 def _array(value: Any, where: str) -> np.ndarray:
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value
     return parsing.numbers([value], lambda _: where)[0]
 
 

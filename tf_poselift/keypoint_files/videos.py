@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import openpose
 from tf_poselift.keypoint_files import reading
 from tf_poselift.keypoint_files import tracks as tracks_lib
@@ -76,8 +77,8 @@ def read(
 ) -> Iterator[tuple[str, list[tracks_lib.Track]]]:
     """Yields the name of every video and its tracks, reading file by file.
 
-    A video in which nobody was seen has none. The arguments and errors are
-    those of `reading.read`.
+    A video in which nobody was seen has none. Long arrays are on disk. The
+    arguments and errors are those of `reading.read`.
     """
     for source in given:
         found = reading.read(
@@ -86,6 +87,7 @@ def read(
             format=format,
             image_size=image_size,
             stills=stills,
+            store=on_disk.Store(),
         )
         if not found:
             yield name_of(source), []

@@ -9,6 +9,7 @@ no missing joint. A joint without children ends in a short End Site.
 
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import transform
@@ -16,46 +17,56 @@ from scipy.spatial import transform
 from tf_poselift.geometry import body
 from tf_poselift.geometry import joint_rotations
 from tf_poselift.keypoint_files import lifted
+from tf_poselift.keypoint_files import on_disk
 
-_CHUNK = 4096  # frames
+_SAMPLE = 4096  # frames that the rest pose is made from
 _END = 0.3  # length of an End Site, of the bone before it
 _SMALLEST_END = 0.02
 
 
+class Fit(NamedTuple):
+    """How well a body with rigid bones fits the joints that were seen.
+
+    Attributes:
+      distance: mean distance between both, in the video's unit.
+      share: the same, divided by the joints' mean distance from the root.
+      sights: number of joints that were seen, over all frames.
+    """
+
+    distance: float
+    share: float
+    sights: int
+
+
 def write(
     path: pathlib.Path, video: lifted.Video, person: lifted.Person
-) -> float:
+) -> Fit:
     """Writes one person of a video.
-
-    Returns:
-      the mean distance of the body with rigid bones from the lifted joints,
-      over those that were seen, in the video's unit.
 
     Raises:
       ValueError: no joint was seen, or nearly all frames would be made up.
     """
-    frames, joints_3d = lifted.on_every_frame(person)
-    if not person.valid.any():
+    lifted.check_is_video(person)
+    if not any(part.valid.any() for part in person.parts()):
         raise ValueError(
             f"Person {person.number} of {video.name} must have a joint that "
             "was lifted. Received: none."
         )
-    metres = np.float32(0.001 if video.unit == "mm" else 1.0)
-    joints_3d *= lifted.TO_Y_UP * metres
-    rows = person.frame_index - frames[0]
-    lengths = _median_lengths(person, video) * metres
-    figure = joint_rotations.make_body(joints_3d, lengths, video.skeleton)
-    seen = np.zeros(joints_3d.shape[:2], bool)
-    seen[rows] = person.valid
-    total = 0.0
+    axes = lifted.TO_Y_UP * np.float32(0.001 if video.unit == "mm" else 1.0)
+    lengths = _median_lengths(person, video.skeleton) * axes[0]
+    count = int(person.frame_index[-1] - person.frame_index[0]) + 1
+    figure = joint_rotations.make_body(
+        _sample(person, count) * axes, lengths, video.skeleton
+    )
+    total, extent, sights = 0.0, 0.0, 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("HIERARCHY\n" + "".join(_hierarchy(figure)))
-        file.write(f"MOTION\nFrames: {len(frames)}\n")
+        file.write(f"MOTION\nFrames: {count}\n")
         file.write(f"Frame Time: {1.0 / video.fps:.9f}\n")
         angles = None
-        for start in range(0, len(frames), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            rotations, placed = joint_rotations.fit(figure, joints_3d[part])
+        for filled, seen in lifted.on_every_frame(person):
+            joints_3d = filled * axes
+            rotations, placed = joint_rotations.fit(figure, joints_3d)
             angles = _angles(figure, rotations, angles)
             root = placed[:, figure.order[0]]
             values = np.concatenate(
@@ -65,18 +76,33 @@ def write(
             file.writelines(
                 form.rstrip() % tuple(row) + "\n" for row in values.tolist()
             )
-            error = np.linalg.norm(placed - joints_3d[part], axis=-1)
-            total += float(error[seen[part]].sum())
-    return total / float(seen.sum() * metres)
+            error = np.linalg.norm(placed - joints_3d, axis=-1)
+            total += float(error[seen].sum())
+            extent += float(np.linalg.norm(joints_3d, axis=-1)[seen].sum())
+            sights += int(seen.sum())
+    return Fit(
+        distance=total / (sights * float(axes[0])),
+        share=total / max(extent, 1e-9),
+        sights=sights,
+    )
 
 
-def _median_lengths(person: lifted.Person, video: lifted.Video) -> np.ndarray:
+def _median_lengths(person: lifted.Person, skeleton) -> np.ndarray:
     """Returns the median length [B] of every bone, in the video's unit."""
-    lengths = [
-        body.bone_lengths(person.joints_3d[i : i + _CHUNK], video.skeleton)
-        for i in range(0, len(person.joints_3d), _CHUNK)
-    ]
-    return body.median(np.concatenate(lengths))
+    # Every n-th frame of a long file does as well.
+    sample = on_disk.sample(person.joints_3d)
+    return body.median(body.bone_lengths(sample, skeleton))
+
+
+def _sample(person: lifted.Person, count: int) -> np.ndarray:
+    """Returns joints_3d [N, J, 3] of frames spread over all `count`."""
+    rows = np.linspace(0, count - 1, _SAMPLE).round().astype(int)
+    rows, start, chosen = np.unique(rows), 0, []
+    for joints_3d, _ in lifted.on_every_frame(person):
+        stop = start + len(joints_3d)
+        chosen.append(joints_3d[rows[(rows >= start) & (rows < stop)] - start])
+        start = stop
+    return np.concatenate(chosen)
 
 
 def _angles(

@@ -18,17 +18,17 @@ def write(path: pathlib.Path, video: lifted.Video) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("frame,person,joint,x,y,z,score,unit\n")
         for person in video.people:
-            for t, frame in enumerate(person.frame_index.tolist()):
-                begin = f"{frame},{person.number},"
-                values = np.column_stack(
-                    [person.joints_3d[t], person.scores[t]]
-                ).tolist()
-                file.writelines(
-                    f"{begin}{joint},{x:.6f},{y:.6f},{z:.6f},{score:.4f},"
-                    f"{video.unit}\n"
-                    if x == x  # not NaN
-                    else f"{begin}{joint},,,,{score:.4f},{video.unit}\n"
-                    for joint, (x, y, z, score) in zip(
-                        joints, values, strict=True
-                    )
-                )
+            for part in person.parts():
+                _write_frames(file, part, joints, video.unit)
+
+
+def _write_frames(file, part: lifted.Person, joints, unit: str) -> None:
+    for t, frame in enumerate(part.frame_index.tolist()):
+        begin = f"{frame},{part.number},"
+        values = np.column_stack([part.joints_3d[t], part.scores[t]]).tolist()
+        file.writelines(
+            f"{begin}{joint},{x:.6f},{y:.6f},{z:.6f},{score:.4f},{unit}\n"
+            if x == x  # not NaN
+            else f"{begin}{joint},,,,{score:.4f},{unit}\n"
+            for joint, (x, y, z, score) in zip(joints, values, strict=True)
+        )

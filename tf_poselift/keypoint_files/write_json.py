@@ -32,12 +32,15 @@ def write(path: pathlib.Path, video: lifted.Video) -> None:
         for i, person in enumerate(video.people):
             file.write(",\n" if i else "\n")
             file.write(f'{{"person": {person.number}, "frames": [')
-            _write_frames(file, person)
+            between = "\n"
+            for part in person.parts():
+                _write_frames(file, part, between)
+                between = ",\n"
             file.write("\n]}")
         file.write("\n]}\n")
 
 
-def _write_frames(file, person: lifted.Person) -> None:
+def _write_frames(file, person: lifted.Person, between: str) -> None:
     for t, frame in enumerate(person.frame_index.tolist()):
         joints = np.round(person.joints_3d[t].astype(np.float64), 6).tolist()
         scores = np.round(person.scores[t].astype(np.float64), 4).tolist()
@@ -46,5 +49,5 @@ def _write_frames(file, person: lifted.Person) -> None:
             "joints_3d": [j if j[0] == j[0] else None for j in joints],
             "scores": scores,
         }
-        file.write(",\n" if t else "\n")
+        file.write(",\n" if t else between)
         file.write(json.dumps(values, allow_nan=False))

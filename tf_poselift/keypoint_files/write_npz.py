@@ -8,31 +8,53 @@ names, `parents` [J]; `fps`; `unit`, `axes` and `skeleton` text. No pickle.
 """
 
 import pathlib
+import zipfile
 
 import numpy as np
 
 from tf_poselift.keypoint_files import lifted
 
+_ROWS = (
+    *("frame_index", "joints_3d", "valid", "keypoints_2d", "scores", "size"),
+    "person",
+)
+
 
 def write(path: pathlib.Path, video: lifted.Video) -> None:
-    """Writes a video."""
-    people = video.people
-    rows = {
-        name: np.concatenate([getattr(person, name) for person in people])
-        for name in (
-            *("frame_index", "joints_3d", "valid", "keypoints_2d"),
-            *("scores", "size"),
-        )
+    """Writes a video, a chunk in memory at a time."""
+    about = {
+        "joints": np.array(video.skeleton.joints),
+        "parents": np.array(video.skeleton.parents),
+        "fps": np.array(video.fps),
+        "unit": np.array(f"{video.unit}: {lifted.UNITS[video.unit]}"),
+        "axes": np.array(video.axes),
+        "skeleton": np.array(video.skeleton.name),
     }
-    counts = [len(person.frame_index) for person in people]
-    rows["person"] = np.repeat([person.number for person in people], counts)
-    np.savez(
-        path,
-        **rows,
-        joints=np.array(video.skeleton.joints),
-        parents=np.array(video.skeleton.parents),
-        fps=np.array(video.fps),
-        unit=np.array(f"{video.unit}: {lifted.UNITS[video.unit]}"),
-        axes=np.array(video.axes),
-        skeleton=np.array(video.skeleton.name),
-    )
+    # An uncompressed archive of .npy files, as `np.savez` makes it.
+    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
+        for name in _ROWS:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                _write_rows(file, video, name)
+        for name, array in about.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _write_rows(file, video: lifted.Video, name: str) -> None:
+    """Writes one of the arrays that have a row for everybody and frame."""
+    count = sum(len(person.frame_index) for person in video.people)
+    header = None
+    for part in (p for person in video.people for p in person.parts()):
+        rows = (
+            np.full(len(part.frame_index), part.number)
+            if name == "person"
+            else np.ascontiguousarray(getattr(part, name))
+        )
+        if header is None:
+            header = {
+                "descr": np.lib.format.dtype_to_descr(rows.dtype),
+                "fortran_order": False,
+                "shape": (count, *rows.shape[1:]),
+            }
+            np.lib.format.write_array_header_1_0(file, header)
+        file.write(rows.tobytes())

@@ -37,12 +37,16 @@ def write(
         file.write("\t".join(map(str, values)) + "\n")
         file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n")
         file.write(f"\t\t{axes}\n")
-        _write_frames(file, video, person)
+        previous = first - 1
+        for part in person.parts():
+            _write_frames(file, video, part, previous)
+            previous = int(part.frame_index[-1])
 
 
-def _write_frames(file, video: lifted.Video, person: lifted.Person) -> None:
+def _write_frames(
+    file, video: lifted.Video, person: lifted.Person, previous: int
+) -> None:
     blank = "\t" * (3 * video.skeleton.num_joints - 1)
-    previous = int(person.frame_index[0]) - 1
     for t, frame in enumerate(person.frame_index.tolist()):
         for absent in range(previous + 1, frame):
             file.write(f"{absent}\t{absent / video.fps:.6f}\t{blank}\n")

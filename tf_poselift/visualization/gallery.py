@@ -10,6 +10,7 @@ from tf_poselift.visualization import skeleton_plots
 _SIDE = np.pi / 2
 _PANEL = 1.1  # width and height of a panel, inches
 _GAP = 0.25  # between poses, of a panel
+_FOOT = 0.25  # inches, for the legend
 
 
 def figure(
@@ -26,7 +27,8 @@ def figure(
       skeleton: J joints.
       keypoints_2d: [N, J, 2] pixels.
       scores: [N, J]; 0 = missing, not drawn in the input.
-      joints_3d: [N, J, 3] root-relative, camera axes, any unit.
+      joints_3d: [N, J, 3] root-relative, camera axes, any unit; NaN where
+        missing, not drawn.
       columns: poses in a row of the picture.
 
     Raises:
@@ -40,7 +42,8 @@ def figure(
         )
     columns = min(columns, count)
     rows = -(-count // columns)
-    width, height = columns * (3 + _GAP) * _PANEL, rows * _PANEL + 0.3
+    width = columns * (3 + _GAP) * _PANEL
+    height = rows * _PANEL + 0.3 + _FOOT
     drawn = mpl_figure.Figure(figsize=(width, height), dpi=110)
     backend_agg.FigureCanvasAgg(drawn)
     drawn.text(
@@ -52,6 +55,9 @@ def figure(
         ha="center",
         va="center",
         fontsize=9,
+    )
+    skeleton_plots.legend(
+        drawn, loc="center", bbox_to_anchor=(0.5, 0.5 * _FOOT / height)
     )
     for i in range(count):
         row, column = divmod(i, columns)

@@ -8,36 +8,43 @@ import numpy as np
 
 from tf_poselift import skeletons
 from tf_poselift.visualization import animation
+from tf_poselift.visualization import gallery
 from tf_poselift.visualization import scene as scene_lib
+from tf_poselift.visualization import skeleton_plots
 from tf_poselift.visualization import viewer
 
-_NEEDS = {".mp4": "imageio_ffmpeg", ".gif": "PIL", ".html": "plotly"}
+_NEEDS = {
+    ".mp4": "imageio_ffmpeg",
+    ".gif": "PIL",
+    ".html": "plotly",
+    ".png": "matplotlib",
+}
+_POSES = 10  # of a .png
 
 
 def check(path: str, video: str | None) -> None:
     """Checks that a file can be rendered, before anything is computed.
 
     Args:
-      path: of the .mp4, .gif or .html file.
+      path: of the .mp4, .gif, .html or .png file.
       video: behind an .mp4 or .gif, or None.
 
     Raises:
-      ValueError: another ending, or no folder for the file, or a video behind
-        a page.
+      ValueError: another ending, or a video behind a page or picture.
       FileNotFoundError: no such video.
       ImportError: the extra `video` is not installed.
     """
     ending = pathlib.Path(path).suffix
-    if ending not in _NEEDS or not pathlib.Path(path).parent.is_dir():
+    if ending not in _NEEDS:
         raise ValueError(
-            f"`render` must be a file that ends in {', '.join(_NEEDS)}, in a "
-            f"folder that is there. Received: {path}."
+            f"`render` must be a file that ends in {', '.join(_NEEDS)}. "
+            f"Received: {path}."
         )
     needed = [_NEEDS[ending]]
     if video is not None:
-        if ending == ".html":
+        if ending not in (".mp4", ".gif"):
             raise ValueError(
-                "`video` can stand behind an .mp4 or .gif. Received: .html."
+                f"`video` can stand behind an .mp4 or .gif. Received: {ending}."
             )
         if not pathlib.Path(video).is_file():
             raise FileNotFoundError(f"No video at {video}.")
@@ -60,17 +67,21 @@ def render(
     video: str | None = None,
     seconds: float = 0.0,
 ) -> int:
-    """Writes a file; returns the number of frames in it.
+    """Writes a file, and its folder; returns the number of frames in it.
+
+    A .png shows some poses, evenly spread over all people and frames.
 
     Args:
       people: as in `scene.make`.
-      path: an .mp4, .gif or .html file.
+      path: an .mp4, .gif, .html or .png file.
       skeleton: J joints.
       fps: frames per second.
       image_size: (width, height) in pixels, if known.
       video: behind the 2D skeleton of an .mp4 or .gif.
       seconds: shown from the first frame on; 0: all.
     """
+    if path.suffix == ".png":
+        return _write_poses(path, people, skeleton)
     is_page = path.suffix == ".html"
     scene = scene_lib.make(
         people,
@@ -80,6 +91,27 @@ def render(
         seconds=seconds,
         most_frames=viewer.MOST_FRAMES if is_page else None,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     if is_page:
         return viewer.write(path, scene)
     return animation.write(path, scene, video=video and pathlib.Path(video))
+
+
+def _write_poses(path: pathlib.Path, people, skeleton) -> int:
+    _, points, joints_3d = (
+        np.concatenate(a) for a in zip(*people, strict=True)
+    )
+    lifted = np.flatnonzero(np.isfinite(joints_3d).any(axis=(1, 2)))
+    if not len(lifted):
+        raise ValueError("`render` must have a pose that was lifted.")
+    at = np.linspace(0, len(lifted) - 1, min(_POSES, len(lifted)))
+    chosen = lifted[at.round().astype(int)]
+    picture = gallery.figure(
+        skeleton,
+        keypoints_2d=points[chosen],
+        scores=np.isfinite(points[chosen]).all(axis=-1),
+        joints_3d=joints_3d[chosen],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    skeleton_plots.save(picture, path)
+    return len(chosen)

@@ -244,18 +244,33 @@ def _annotate(figure, caption: str, foot: float) -> None:
     figure.text(
         0.01, foot * 0.42, caption, fontsize=8.5, color="#555555", va="center"
     )
-    entries = [
+    legend(figure, loc="center right", bbox_to_anchor=(0.995, foot * 0.42))
+
+
+def legend(
+    figure: mpl_figure.Figure,
+    *,
+    more: Sequence[mpl_lines.Line2D] = (),
+    **placement,
+) -> None:
+    """Writes what the colours mean, in a row.
+
+    Args:
+      figure: of skeletons.
+      more: further entries.
+      **placement: of `Figure.legend`.
+    """
+    sides = [
         mpl_lines.Line2D([], [], color=colour, linewidth=3, label=side)
         for side, colour in COLOURS.items()
     ]
     figure.legend(
-        handles=entries,
-        loc="center right",
-        bbox_to_anchor=(0.995, foot * 0.42),
-        ncols=len(entries),
+        handles=[*sides, *more],
+        ncols=len(sides) + len(more),
         fontsize=8.5,
         labelcolor="#555555",
         frameon=False,
         handlelength=1.2,
         borderpad=0,
+        **placement,
     )
