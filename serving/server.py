@@ -19,6 +19,10 @@ import threading
 from collections.abc import Iterator
 from concurrent import futures
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 import grpc
 import numpy as np
 import rest_server

@@ -14,6 +14,10 @@ import sys
 import tempfile
 from typing import Any
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 from absl import app
 from absl import flags
 from absl import logging
