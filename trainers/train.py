@@ -9,6 +9,10 @@ is to choose from.
 
 import sys
 
+from tf_poselift import quiet_start
+
+quiet_start.import_tensorflow()
+
 import tensorflow as tf
 from absl import app
 from absl import flags
@@ -18,6 +22,7 @@ from tf_poselift import methods
 from tf_poselift.data import prepared
 from tf_poselift.training import strategies
 from tf_poselift.training import training
+from tf_poselift.training import workers
 
 _METHOD = flags.DEFINE_string("method", None, "Method; see --list.")
 _DATASET = flags.DEFINE_string(
@@ -53,6 +58,14 @@ _NOISE = flags.DEFINE_multi_string(
     [],
     "FIELD=VALUE of detector-like noise on the 2D (pixels, outliers, "
     "outlier_pixels, outlier_score, missing); may be repeated.",
+)
+_STREAM = flags.DEFINE_bool(
+    "stream",
+    False,
+    "Reads batches from the records: for data that do not fit into memory.",
+)
+_SHUFFLE_BUFFER = flags.DEFINE_integer(
+    "shuffle_buffer", 65536, "Examples that --stream draws from.", 1
 )
 _TEACHER = flags.DEFINE_string(
     "teacher", None, "Run folder of the lifter to learn from (TIPSy-GAN)."
@@ -117,13 +130,15 @@ def main(argv: list[str]) -> None:
             flip=_FLIP.value,
             skeleton=_SKELETON.value,
             noise=_NOISE.value,
+            stream=_STREAM.value,
+            shuffle_buffer=_SHUFFLE_BUFFER.value,
             teacher=_TEACHER.value,
             patience=_PATIENCE.value,
             debug_nan=_DEBUG_NAN.value,
             save_every=_SAVE_EVERY.value,
             keep=_KEEP.value,
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, workers.Lost) as error:
         sys.exit(f"error: {error}")
     except tf.errors.InvalidArgumentError as error:
         if not _DEBUG_NAN.value:

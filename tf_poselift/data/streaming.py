@@ -2,10 +2,12 @@
 
 Clips are read in the order of the files, several in turn, and their examples
 pass a shuffle buffer. What comes next depends on that buffer: unlike with
-`sampling`, training that is continued does not see what it would have seen.
+`sampling`, training that is continued does not see what it would have seen. It
+begins again with the first clips, in another order.
 """
 
 import functools
+import zlib
 
 import tensorflow as tf
 
@@ -29,6 +31,7 @@ def dataset(
     batch_size: int,
     seed: int,
     flip: bool = False,
+    first_step: int = 0,
     shuffle_buffer: int = 65536,
     open_clips: int = 16,
 ) -> tf.data.Dataset:
@@ -43,6 +46,7 @@ def dataset(
       batch_size: examples of a batch.
       seed: of every draw.
       flip: mirrors every example with probability 1/2.
+      first_step: number of the first batch's step.
       shuffle_buffer: examples from which the next one is drawn.
       open_clips: clips that are read in turn.
 
@@ -55,7 +59,8 @@ def dataset(
         raise ValueError(
             "`labelled_share` must be 0 where records are streamed: the share "
             "is chosen from a table. Received: "
-            f"{spec.labelled_share}. Use `sampling.dataset`."
+            f"{spec.labelled_share}. Use `sampling.dataset`, or `train.py` "
+            "without `--stream`."
         )
     builder = prepared.open_builder(name, data_dir)
     prepared.check_split(builder, split)
@@ -83,11 +88,11 @@ def dataset(
             f"{spec.frames}. Received: `{split}` of {where}."
         )
     specs = (spec, _SINGLE) if spec.unpaired else (spec,)
-    steps = tf.data.Dataset.counter()
+    steps = tf.data.Dataset.counter(first_step)
     streams = [
         tf.data.Dataset.counter()
         .flat_map(functools.partial(examples, each))
-        .shuffle(shuffle_buffer, seed + i)
+        .shuffle(shuffle_buffer, _order(seed, first_step, i))
         .batch(batch_size, drop_remainder=True)
         for i, each in enumerate(specs)
     ]
@@ -105,6 +110,55 @@ def dataset(
 
     numbered = tf.data.Dataset.zip(steps, *streams)
     return numbered.map(finish).prefetch(tf.data.AUTOTUNE)
+
+
+class Stream:
+    """Draws the batches of a `dataset` within a training loop.
+
+    Every process and every replica takes the same global batch and then its
+    own share, so that a step does not depend on their number.
+
+    Args:
+      name: as in `dataset`, like all others.
+      split: of it.
+      data_dir: folder of prepared data sets.
+      spec: what an example is made of.
+      **options: what else `dataset` takes.
+    """
+
+    def __init__(
+        self, name: str, split: str, data_dir: str | None, spec, **options
+    ):
+        self._from_step = functools.partial(
+            dataset, name, split, data_dir, spec, **options
+        )
+        self._iterator = None
+        self.begin(0)
+
+    def begin(self, step: int) -> None:
+        """Makes the next batch that of a step; before the loop is traced."""
+        self._iterator = iter(self._from_step(first_step=step))
+
+    def take(self) -> dict[str, tf.Tensor]:
+        """Returns the next global batch."""
+        return next(self._iterator)
+
+
+def share(
+    batch: dict[str, tf.Tensor], replica: tf.Tensor | int, replicas: int
+) -> dict[str, tf.Tensor]:
+    """Returns a replica's share of a global batch, as `Sampler.draw` does."""
+    size = batch[schema.INDEX].shape[0] // replicas
+    first = replica * size
+    return {
+        key: value[first : first + size] if value.shape.rank else value
+        for key, value in batch.items()
+    }
+
+
+def _order(seed: int, first_step: int, stream: int) -> int:
+    """Returns the seed of a shuffle buffer."""
+    return zlib.crc32(f"{seed}/{first_step}/{stream}".encode())
 
 
 def _numbered_clips(builder, split: str) -> tf.data.Dataset:

@@ -51,7 +51,10 @@ class Best:
         self._measured: dict[int, float] = {}
 
     def restore(self, step: int) -> None:
-        """Reads what was measured up to `step`, where the run goes on."""
+        """Reads what was measured up to `step`, where the run goes on.
+
+        Measures the weights of `step` where a run was killed before it could.
+        """
         path = self.folder / _MEASURES
         if path.exists():
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -60,6 +63,8 @@ class Best:
                 for s, value in content["label_free"].items()
                 if int(s) <= step
             }
+        if step and step not in self._measured:
+            self.measure(step)
 
     def measure(self, step: int) -> dict[str, float]:
         """Measures the weights of a step; keeps them if they are the best."""

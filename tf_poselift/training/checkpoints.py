@@ -6,6 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from tf_poselift.methods import base
+from tf_poselift.training import writing
 
 
 class Checkpoints:
@@ -56,9 +57,14 @@ class Checkpoints:
         )
 
     def save(self, step: int) -> str:
-        """Writes a checkpoint and returns its path."""
+        """Writes a checkpoint and returns its path.
+
+        Raises:
+          OSError: it could not be written; those before are intact.
+        """
         self._step.assign(step)
-        return self._manager.save(checkpoint_number=step)
+        with writing.into(pathlib.Path(self._manager.directory)):
+            return self._manager.save(checkpoint_number=step)
 
     def restore(self, path: str | None = None) -> int:
         """Restores `path` or the newest checkpoint; returns its step, or 0.

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_poselift.data import sampling
+from tf_poselift.data import streaming
 from tf_poselift.methods import base
 
 
@@ -18,19 +19,27 @@ class Loop:
 
     Args:
       method: built under the strategy's scope.
-      sampler: draws the batches; its batch size is the global one.
+      source: draws the batches, by number or as they come; its batch size is
+        the global one.
       strategy: the strategy, or None for one device.
     """
 
     def __init__(
         self,
         method: base.PoseLifter,
-        sampler: sampling.Sampler,
+        source: sampling.Sampler | streaming.Stream,
         strategy: tf.distribute.Strategy | None = None,
     ):
         self._method = method
-        self._sampler = sampler
+        is_stream = isinstance(source, streaming.Stream)
+        self._stream = source if is_stream else None
+        self._sampler = None if is_stream else source
         self._strategy = strategy or tf.distribute.get_strategy()
+
+    def begin(self, step: int) -> None:
+        """Makes ready to run from a step; call it before the first `run`."""
+        if self._stream:
+            self._stream.begin(step)
 
     @tf.function
     def run(self, first_step: tf.Tensor, count: tf.Tensor):
@@ -58,14 +67,17 @@ class Loop:
         steps = tf.cast(count, tf.float32)
         return {name: t / steps for name, t in totals.items()}, bad
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        """Returns the global batch of a step."""
+    def batch(self, step: int) -> dict[str, np.ndarray] | None:
+        """Returns the global batch of a step; None if it has passed by."""
+        if self._stream:
+            return None
         batch = self._sampler.draw(tf.constant(step, tf.int64), 0, 1)
         return {name: value.numpy() for name, value in batch.items()}
 
     def _step(self, step):
         strategy, method = self._strategy, self._method
-        update = strategy.run(self._gradients, args=(step,))
+        whole = self._stream.take() if self._stream else None
+        update = strategy.run(self._gradients, args=(step, whole))
         logs = {
             name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in update.logs.items()
@@ -91,11 +103,11 @@ class Loop:
             strategy.run(method.average, args=(step,))
         return logs
 
-    def _gradients(self, step) -> base.Update:
+    def _gradients(self, step, whole) -> base.Update:
         context = tf.distribute.get_replica_context()
-        batch = self._sampler.draw(
-            step,
-            context.replica_id_in_sync_group,
-            context.num_replicas_in_sync,
-        )
+        place = context.replica_id_in_sync_group, context.num_replicas_in_sync
+        if self._stream:
+            batch = streaming.share(whole, *place)
+        else:
+            batch = self._sampler.draw(step, *place)
         return self._method.gradients(batch)

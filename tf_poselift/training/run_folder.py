@@ -109,11 +109,11 @@ def continued_statistics(
     there = read_settings(folder)
     if there is None:
         return None
-    old, new = _flat(there), _flat(_as_json(settings))
+    old, new = _fixed(there), fixed(settings)
     different = [
         f"{key} (there: {old.get(key)}, asked for: {new.get(key)})"
         for key in sorted(set(old) | set(new))
-        if key not in _FREE and old.get(key) != new.get(key)
+        if old.get(key) != new.get(key)
     ]
     if different:
         raise ValueError(
@@ -122,6 +122,11 @@ def continued_statistics(
             "settings to continue it."
         )
     return read_statistics(folder)
+
+
+def fixed(settings: Settings) -> dict:
+    """Returns what must stay the same when a run is continued, flat."""
+    return _fixed(_as_json(settings))
 
 
 def create(
@@ -240,10 +245,10 @@ def _as_json(settings: Settings) -> dict:
     return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
-def _flat(values: dict) -> dict:
+def _fixed(values: dict) -> dict:
     """Lifts inner dictionaries up, so that what differs is named by itself."""
     groups = ("config", "skeleton", "noise")
-    flat = {k: v for k, v in values.items() if k not in groups}
+    flat = {k: v for k, v in values.items() if k not in (*groups, *_FREE)}
     for group in groups:
         for key, value in values.get(group, {}).items():
             # As text: the order of the joints counts; dicts compare without.

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_poselift import schema
 from tf_poselift.methods import base
+from tf_poselift.training import writing
 from tf_poselift.visualization import skeleton_plots
 
 _POSES = 4  # in the picture
@@ -30,12 +31,11 @@ class Summaries:
         rows = np.linspace(0, table.num_rows - 1, _POSES).astype(int)
         self._keypoints = table.keypoints_2d[rows, 0]
         self._scores = table.scores[rows, 0]
-        self._writer = tf.summary.create_file_writer(
-            str(pathlib.Path(workdir) / "tensorboard")
-        )
+        self._folder = pathlib.Path(workdir) / "tensorboard"
+        self._writer = tf.summary.create_file_writer(str(self._folder))
 
     def scalars(self, logs: dict[str, float], step: int) -> None:
-        with self._writer.as_default(step=step):
+        with writing.into(self._folder), self._writer.as_default(step=step):
             for name, value in logs.items():
                 tf.summary.scalar(name, value)
 
@@ -49,6 +49,7 @@ class Summaries:
             scores=self._scores,
             predicted=served[schema.JOINTS_3D].numpy(),
         )
-        with self._writer.as_default(step=step):
-            tf.summary.image("lifted", skeleton_plots.to_image(figure)[None])
-        self._writer.flush()
+        image = skeleton_plots.to_image(figure)[None]
+        with writing.into(self._folder), self._writer.as_default(step=step):
+            tf.summary.image("lifted", image)
+            self._writer.flush()

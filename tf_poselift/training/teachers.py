@@ -1,0 +1,41 @@
+"""The trained lifter that a method learns from, where it does."""
+
+from tf_poselift.data import tables
+from tf_poselift.training import run_folder
+
+
+def check(module, config, teacher: str | None) -> None:
+    """Raises ValueError unless a teacher is given just where one is needed."""
+    needs = getattr(module, "needs_teacher", None)
+    needed = needs is not None and needs(config)
+    name = module.__name__.rpartition(".")[2]
+    if needed and not teacher:
+        raise ValueError(
+            f"`{name}` with this config learns from a trained lifter. Give its "
+            "run folder: `--teacher=WORKDIR`."
+        )
+    if teacher and not needed:
+        raise ValueError(
+            f"`{name}` with this config has no use for a teacher. Received: "
+            f"`--teacher={teacher}`."
+        )
+
+
+def describe(
+    run: run_folder.Run | None, table: tables.Table
+) -> dict[str, object]:
+    """Returns a teacher's entries of `Settings`; checks its skeleton."""
+    if not run:
+        return {}
+    theirs, ours = run.method.skeleton, table.skeleton
+    if theirs != ours:
+        raise ValueError(
+            "A teacher must have the skeleton of the data. Received: teacher "
+            f"`{theirs.name}` with {', '.join(theirs.joints)}; data "
+            f"`{ours.name}` with {', '.join(ours.joints)}. Train a teacher on "
+            "this data set."
+        )
+    return {
+        "teacher": f"{run.workdir} at step {run.step}",
+        "teacher_card": tuple(run.method.prior_card),
+    }
