@@ -34,7 +34,7 @@ class Case:
     rate: float = 0.05
 
 
-YU = ("dropout=0", "lifter_blocks=2", "kl_weight=0")
+YU = ("dropout=0", "lifter_blocks=2", "kl_weight=0.05")
 CASES = {
     "kudo2018, all options": Case(
         "kudo2018",
@@ -54,7 +54,6 @@ CASES = {
     "tipsy_gan2022, distill": Case(
         "tipsy_gan2022", ("stage=distill", "blocks=2")
     ),
-    # The deviation in Eq. 4 is that of a replica's own scales: without it.
     "yu2021": Case("yu2021", (*YU, "lifter_steps=2"), rate=0.03),
     "yu2021, at once": Case("yu2021", (*YU, "lifter_steps=0"), rate=0.03),
     # The output's triangulation joins halfway.

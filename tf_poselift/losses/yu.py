@@ -72,33 +72,48 @@ def _over_joints(distances, mask, norm):
     return safe_ops.divide(total, tf.reduce_sum(mask, axis=-1))
 
 
+def scale_sums(scale: tf.Tensor, valid: tf.Tensor, *, mean: float) -> tf.Tensor:
+    """Returns how many valid scales, and how far from the prior, [3].
+
+    That is their count, the sum of scale - mean and that of its square: about
+    a mean that is near, squares lose no digits.
+
+    Args:
+      scale: [B, F], F scales of each example.
+      valid: [B] bool.
+      mean: of the prior.
+    """
+    offset = scale - mean
+    counted = tf.cast(valid, tf.float32)[:, tf.newaxis] * tf.ones_like(scale)
+    powers = [tf.ones_like(scale), offset, tf.square(offset)]
+    return tf.stack([tf.reduce_sum(counted * power) for power in powers])
+
+
 def kl_to_prior(
-    scale: tf.Tensor, valid: tf.Tensor, *, mean: float, deviation: float
+    scale: tf.Tensor, sums: tf.Tensor, *, mean: float, deviation: float
 ) -> tf.Tensor:
     """Returns values [B] whose mean over the valid examples is Eq. 4.
 
     KL(N(m, s) || N(mean, deviation)) = log(deviation / s)
     + (s^2 + (mean - m)^2) / (2 deviation^2) - 1/2, where m and s are mean and
     deviation of the batch's scales. s^2 + (mean - m)^2 is the mean of
-    (scale - mean)^2, so that this part is exact over any number of replicas
-    (each returns its own examples' values); only s in the logarithm is that of
-    a replica's own examples: a mean over replicas of log s differs from the
-    log s of all by about 1 / (4 examples of a replica).
+    (scale - mean)^2. log s is that of the global batch, no value of one
+    example: with m and s held constant, log s + (scale - m)^2 / (2 s^2) - 1/2
+    has the same mean and the same gradient.
 
     Args:
       scale: [B, F], F scales of each example.
-      valid: [B] bool; other examples take no part in s.
+      sums: [3], `scale_sums` of the global batch.
       mean: of the prior.
       deviation: of the prior.
     """
-    counted = tf.cast(valid, tf.float32)[:, tf.newaxis] * tf.ones_like(scale)
-    count = tf.reduce_sum(counted)
-    centre = safe_ops.divide(tf.reduce_sum(counted * scale), count)
-    variance = safe_ops.divide(
-        tf.reduce_sum(counted * tf.square(scale - centre)), count
-    )
-    log_deviation = 0.5 * tf.math.log(tf.maximum(variance, _MIN_DEVIATION**2))
+    count, total, squares = tf.unstack(tf.stop_gradient(sums))
+    centre = safe_ops.divide(total, count)
+    variance = safe_ops.divide(squares, count) - tf.square(centre)
+    variance = tf.maximum(variance, _MIN_DEVIATION**2)
+    own = tf.reduce_mean(tf.square(scale - mean - centre), axis=-1)
     spread = tf.reduce_mean(tf.square(scale - mean), axis=-1)
+    log_deviation = 0.5 * tf.math.log(variance) + 0.5 * own / variance - 0.5
     return (
         tf.math.log(deviation)
         - log_deviation

@@ -90,6 +90,20 @@ def of_frames(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return inputs
 
 
+def first(
+    poses: normalization.Normalized, count: int
+) -> normalization.Normalized:
+    """Returns the first frames of poses [B, T, ...]."""
+    return normalization.Normalized(*(x[:, :count] for x in poses))
+
+
+def ends(poses: normalization.Normalized) -> normalization.Normalized:
+    """Returns the first and the last frame of poses [B, T, ...]."""
+    return normalization.Normalized(
+        *(tf.stack([x[:, 0], x[:, -1]], axis=1) for x in poses)
+    )
+
+
 class Input:
     """Sec. 3.1, of a method that knows its training split.
 

@@ -46,6 +46,14 @@ def weights(config) -> dict[str, dict[str, float]]:
     return {network: each for network, each in used.items() if each}
 
 
+def log_names(config) -> tuple[str, ...]:
+    """Returns what a step logs: each network's loss and its terms."""
+    names = ["scale_factor", "valid"]
+    for network, terms in weights(config).items():
+        names += [f"{network}_loss", *terms]
+    return tuple(dict.fromkeys(names))
+
+
 def turns(config, step: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns who moves at a step: the lifter `lifter_steps` times, then S."""
     if not in_turns(config):

@@ -142,6 +142,15 @@ class PoseLifter(keras.Model):
         del logs, step
         return {}
 
+    def sums(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns what `objectives` must know of the global batch.
+
+        With several replicas the sums over all of them come with the batch,
+        under the same names; with one they do not.
+        """
+        del batch
+        return {}
+
     def priors(self) -> list[str]:
         """Returns every number that the method takes from 3D, as text."""
         return []

@@ -23,8 +23,8 @@ of the training split. The default, `prior=keypoints`, takes nothing from 3D:
 `yu_scale.upright_scale`.
 
 Where the paper is silent, inconsistent or misprinted (see `Config`, too):
-- Eq. 4's mean and deviation are "learnable": those of the module's outputs on
-  the batch (`yu.kl_to_prior`). S is exp(output).
+- Eq. 4's mean and deviation are "learnable": those of S on the batch; S is
+  exp(output).
 - J^2D in Sec. 3.2 is the scaled pose: Eq. 11 could not vanish otherwise, and
   Eq. 12 would tell real from fake by size.
 - Eq. 5, 9 and 11 print squared norms, whose sums over joints leave L_adv and
@@ -36,7 +36,6 @@ Where the paper is silent, inconsistent or misprinted (see `Config`, too):
 - Eq. 13 trains the scale module, Sec. 3.3 freezes it: it is frozen, and runs
   as it is served (no dropout). So does the lifter in the other turn. The
   discriminator moves with the lifter. A step computes both sums.
-- An epoch is one walk through the examples, whichever module they train.
 """
 
 import dataclasses
@@ -60,6 +59,8 @@ from tf_poselift.losses import yu_turns
 from tf_poselift.methods import base
 from tf_poselift.networks import yu as yu_networks
 
+_SUMS = "scale_sums"  # in a batch of one of several replicas
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -72,7 +73,7 @@ class Config:
     discriminator_blocks: int = 2
     dropout: float = 0.25
     learning_rate: float = 2e-4
-    decay_rate: float = 0.95  # of the learning rate per epoch
+    decay_rate: float = 0.95  # of the rate, per walk through the examples
     beta_1: float = 0.9  # of Adam, "default parameters"
     beta_2: float = 0.999
     epsilon: float = 1e-8  # of Adam, in the authors' framework
@@ -158,10 +159,7 @@ class Method(base.PoseLifter):
         return yu_turns.turns(self.config, step)
 
     def log_names(self):
-        names = ["scale_factor", "valid"]
-        for network, terms in yu_turns.weights(self.config).items():
-            names += [f"{network}_loss", *terms]
-        return tuple(dict.fromkeys(names))
+        return yu_turns.log_names(self.config)
 
     def call(self, inputs, training=False):
         poses = self._input.normalize(inputs)
@@ -175,10 +173,7 @@ class Method(base.PoseLifter):
         }
 
     def reference_scale(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns Eq. 3, [B], of inputs with `joints_3d`; 0: not known.
-
-        Like `scale` of `call`, what 2D in the set's unit is multiplied with.
-        """
+        """Returns Eq. 3, [B], as `scale` of `call`; 0: `joints_3d` unknown."""
         poses = self._input.normalize(inputs)
         scale = self._input.reference_scale(inputs, poses)
         return self._input.of_unit(scale, poses)
@@ -207,13 +202,26 @@ class Method(base.PoseLifter):
         depth = tf.reshape(depth, tf.shape(points[..., 0]))
         return unit_camera.lift(points, depth, distance=self.config.distance)
 
+    def sums(self, batch):
+        """Of Eq. 4, which is one of the whole batch."""
+        if not (yu_input.has_module(self.config) and self.config.kl_weight):
+            return {}
+        poses = self._input.normalize(yu_input.of_frames(batch))
+        with keras.StatelessScope(self._seeds(batch)):
+            scale = self._scale({}, yu_input.ends(poses), training=True)
+        valid = tf.reduce_all(poses.valid, axis=1)
+        mean, _ = self.statistics["prior"]
+        return {_SUMS: yu.scale_sums(scale[..., 0, 0], valid, mean=mean)}
+
     def objectives(self, batch):
         inputs = yu_input.of_frames(batch)
         poses = self._input.normalize(inputs)
         valid = tf.reduce_all(poses.valid, axis=1)
         terms = self._lifter_terms(batch, inputs, poses)
         if yu_input.has_module(self.config):
-            terms |= self._scale_terms(poses, valid)
+            terms |= self._scale_terms(
+                yu_input.ends(poses), valid, batch.get(_SUMS)
+            )
         return base.Objectives(
             losses={
                 network: {t: (w, terms[t]) for t, w in weights.items()}
@@ -226,7 +234,7 @@ class Method(base.PoseLifter):
     def _lifter_terms(self, batch, inputs, poses):
         """Eq. 7 to 13 on the frames t and t + k, {term: [B]}."""
         config = self.config
-        poses = _frames(poses, (0, 1) if config.motion_weight else (0,))
+        poses = yu_input.first(poses, 2 if config.motion_weight else 1)
         together = not yu_turns.in_turns(config)
         scale = self._scale(inputs, poses, training=together)
         joints = self._scaled_lift(poses.points, scale, training=True)
@@ -244,8 +252,7 @@ class Method(base.PoseLifter):
             self._lift(fake, training=True), *move, distance=config.distance
         )
         first, again, mask = joints[:, 0], returned[:, 0], poses.mask[:, 0]
-        terms = {
-            # Eq. 11.
+        terms = {  # Eq. 11
             "reprojection": yu.pose_error(
                 unit_camera.project(first),
                 unit_camera.project(again),
@@ -271,29 +278,22 @@ class Method(base.PoseLifter):
             terms["facing"] = pose.facing_loss(first, mask, facing)
         return terms
 
-    def _scale_terms(self, poses, valid):
+    def _scale_terms(self, poses, valid, sums):
         """Eq. 4 and 5 on the frames t and t + l, {term: [B]}."""
-        poses = _frames(poses, (0, poses.valid.shape[1] - 1))
         scale = self._scale({}, poses, training=True)
         joints = self._scaled_lift(
             poses.points, scale, training=not yu_turns.in_turns(self.config)
         )
         mean, deviation = self.statistics["prior"]
+        scales = scale[..., 0, 0]
+        if sums is None:  # one replica, which has the whole batch
+            sums = yu.scale_sums(scales, valid, mean=mean)
         return {
-            "kl": yu.kl_to_prior(
-                scale[..., 0, 0], valid, mean=mean, deviation=deviation
-            ),
+            "kl": yu.kl_to_prior(scales, sums, mean=mean, deviation=deviation),
             "bone": yu.bone_error(
                 joints, poses.mask, self.skeleton.bones, norm=self.config.norm
             ),
         }
-
-
-def _frames(poses, frames):
-    """Some of the frames of poses [B, T, J, ...]."""
-    return normalization.Normalized(
-        *(tf.gather(x, frames, axis=1) for x in poses)
-    )
 
 
 def _flat(points: tf.Tensor) -> tf.Tensor:

@@ -77,7 +77,8 @@ class Loop:
     def _step(self, step):
         strategy, method = self._strategy, self._method
         whole = self._stream.take() if self._stream else None
-        update = strategy.run(self._gradients, args=(step, whole))
+        totals = self._totals(step, whole)
+        update = strategy.run(self._gradients, args=(step, whole, totals))
         logs = {
             name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in update.logs.items()
@@ -103,11 +104,23 @@ class Loop:
             strategy.run(method.average, args=(step,))
         return logs
 
-    def _gradients(self, step, whole) -> base.Update:
+    def _totals(self, step, whole) -> dict[str, tf.Tensor]:
+        """What the objectives must know of the batches of all replicas."""
+        strategy = self._strategy
+        if strategy.num_replicas_in_sync == 1:
+            return {}
+        sums = strategy.run(lambda: self._method.sums(self._batch(step, whole)))
+        return {
+            name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for name, value in sums.items()
+        }
+
+    def _gradients(self, step, whole, totals) -> base.Update:
+        return self._method.gradients(self._batch(step, whole) | totals)
+
+    def _batch(self, step, whole) -> dict[str, tf.Tensor]:
         context = tf.distribute.get_replica_context()
         place = context.replica_id_in_sync_group, context.num_replicas_in_sync
         if self._stream:
-            batch = streaming.share(whole, *place)
-        else:
-            batch = self._sampler.draw(step, *place)
-        return self._method.gradients(batch)
+            return streaming.share(whole, *place)
+        return self._sampler.draw(step, *place)
