@@ -2,6 +2,7 @@ import dataclasses
 import json
 import time
 
+import numpy as np
 import pytest
 
 from tf_poselift import methods
@@ -40,7 +41,11 @@ def test_the_median_of_calls_is_told():
 
 def test_products_are_multiplied_batch_by_batch():
     task = {"products": [(3, 4), (4, 2)]}
-    latency_worker.products(task)(5)()
+    first, second = latency_worker.products(task)(5)()
+    assert (first.shape, second.shape) == ((5, 4), (5, 2))
+    # Of [5, 3] and [3, 4]: a product, not any four columns.
+    assert np.linalg.matrix_rank(first, tol=1e-4) == 3
+    assert np.linalg.matrix_rank(second, tol=1e-4) == 2
 
 
 def test_table_has_a_row_for_every_engine():
