@@ -20,6 +20,8 @@ from tf_poselift.training import loop
 from tf_poselift.training import strategies
 
 BATCH = 16
+# Of the depths that methods have: fewer operations to trace and compile.
+SHALLOW = {"blocks": 1, "lifter_blocks": 1, "discriminator_blocks": 1}
 every_method = pytest.mark.parametrize("name", methods.names())
 
 
@@ -43,8 +45,14 @@ def make(name: str, table=None, strategy=None, overrides=(), jit_compile=False):
     """
     table = table or table_for()
     module = methods.load(name)
+    shallow = [
+        f"{field}={value}"
+        for field, value in SHALLOW.items()
+        if field in methods.defaults(name)
+    ]
     config = config_lib.override(
-        module.Config(), ["width=32", "average_decay=0.9", *overrides]
+        module.Config(),
+        [*shallow, "width=32", "average_decay=0.9", *overrides],
     )
     statistics = getattr(module, "statistics", lambda table, config: {})
     derived = getattr(module, "derived", lambda table, config: {})
