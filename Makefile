@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@echo "make quickstart   motion clips -> trained, evaluated, served model (3 min)"
-	@echo "make test         quick tests (13 min)"
+	@echo "make test         quick tests (20 min)"
 	@echo "make test-slow    kills, loads, recipes, long trainings"
 	@echo "make lint         ruff"
 	@echo "make setup        only the virtual environment, in .venv"

@@ -34,7 +34,7 @@ class Case:
     rate: float = 0.05
 
 
-YU = ("dropout=0", "lifter_blocks=2", "kl_weight=0.05")
+YU = ("dropout=0", "lifter_blocks=2")
 CASES = {
     "kudo2018, all options": Case(
         "kudo2018",
