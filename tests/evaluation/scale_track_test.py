@@ -85,6 +85,7 @@ def test_a_wrong_scale_counts():
     overall = scales.overall
     assert overall["mpjpe_headroot_unit"] == pytest.approx(expected, rel=1e-3)
     assert overall["pa_mpjpe"] == pytest.approx(0.0, abs=1e-2)
+    assert overall["n_mpjpe"] == pytest.approx(0.0, abs=1e-2)
     assert overall["correlation"] == pytest.approx(1.0, abs=1e-4)
     assert overall["mean_absolute_difference"] == pytest.approx(
         0.1 * overall["reference_mean"], rel=1e-4

@@ -276,19 +276,18 @@ def _points(
 
 
 def _point(method, step: int, weights: str, table) -> dict[str, Any]:
-    scored = scores.score(prediction.predict(method, table), table)
-    metrics = scored.overall
     if hasattr(method, "reference_scale"):
         # What is served has lost Yu's unit, and no true scale comes with it.
-        measured = scale_track.measure(method, table).overall
-        metrics |= {
-            name: measured[name] for name in ("pa_mpjpe", "mpjpe_headroot_unit")
-        }
+        scored = scale_track.measure(method, table)
+        poses = len(scored.rows)
+    else:
+        scored = scores.score(prediction.predict(method, table), table)
+        poses = len(scored.positions)
     return {
         "step": step,
         "weights": weights,
-        "poses": len(scored.positions),
-        "metrics": metrics,
+        "poses": poses,
+        "metrics": scored.overall,
     }
 
 

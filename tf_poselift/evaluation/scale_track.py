@@ -37,26 +37,24 @@ class Scales:
     Attributes:
       predicted: [R] S_2D of the method.
       reference: [R] Eq. 3.
-      error: [R] `mpjpe_headroot_unit`, mm.
-      pa_error: [R] `pa_mpjpe`, mm.
+      per_pose: {metric: [R]} of the lifter's own output, with
+        `mpjpe_headroot_unit` (mm) among those of `metrics`.
       rows: [R] row of the table.
       views: [R] view of that row.
     """
 
     predicted: np.ndarray
     reference: np.ndarray
-    error: np.ndarray
-    pa_error: np.ndarray
+    per_pose: dict[str, np.ndarray]
     rows: np.ndarray
     views: np.ndarray
 
     @property
     def overall(self) -> dict[str, float]:
         """Means over poses, and how the two scales agree."""
-        return _agreement(self.predicted, self.reference) | {
-            "mpjpe_headroot_unit": float(self.error.mean()),
-            "pa_mpjpe": float(self.pa_error.mean()),
-        }
+        return _agreement(self.predicted, self.reference) | scores.means(
+            self.per_pose
+        )
 
 
 def measure(method, table: tables.Table) -> Scales:
@@ -101,22 +99,31 @@ def measure(method, table: tables.Table) -> Scales:
         use &= known[:, head]
         size = np.linalg.norm(truth[:, head], axis=-1)[:, None, None]
         predicted = lifted[schema.JOINTS_3D].numpy() * size
-        pair = predicted[use], truth[use]
         parts.append(
-            Scales(
-                lifted["scale"].numpy()[use],
-                reference.numpy()[use],
-                metrics.mpjpe(*pair, mask=known[use]).numpy(),
-                metrics.pa_mpjpe(*pair, mask=known[use]).numpy(),
-                *(a[use] for a in at),
-            )
+            {
+                "predicted": lifted["scale"].numpy()[use],
+                "reference": reference.numpy()[use],
+                "joints_3d": predicted[use],
+                "truth": truth[use],
+                "known": known[use],
+                "rows": at[0][use],
+                "views": at[1][use],
+            }
         )
-    return Scales(
-        *(
-            np.concatenate([getattr(part, field.name) for part in parts])
-            for field in dataclasses.fields(Scales)
-        )
+    whole = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    lifted, truth, known = (
+        whole.pop(name) for name in ("joints_3d", "truth", "known")
     )
+    per_pose = metrics.compute_all(
+        lifted, truth, skeleton=method.skeleton, metric=False, mask=known
+    )
+    per_pose["mpjpe_headroot_unit"] = metrics.mpjpe(
+        lifted, truth, mask=known
+    ).numpy()
+    return Scales(per_pose=per_pose, **whole)
 
 
 def track(

@@ -37,7 +37,7 @@ class Scores:
     @property
     def overall(self) -> dict[str, float]:
         """Every metric, averaged over poses."""
-        return _means(self.per_pose)
+        return means(self.per_pose)
 
     def by(self, *kinds: str) -> dict[str, dict[str, float]]:
         """Every metric, averaged over the poses of each label.
@@ -47,7 +47,7 @@ class Scores:
         """
         names = self._names(kinds)
         return {
-            name: _means(
+            name: means(
                 {
                     metric: values[names == name]
                     for metric, values in self.per_pose.items()
@@ -70,7 +70,7 @@ class Scores:
     def overall_mean_over_actions(self) -> dict[str, float]:
         """The unweighted mean over actions: a rare one counts as much."""
         rows = self.by("action").values()
-        return _means(
+        return means(
             {
                 metric: np.array([row.get(metric, np.nan) for row in rows])
                 for metric in self.per_pose
@@ -182,7 +182,7 @@ def truth_of(
     return np.where(known[..., None], joints - root, np.float32(0)), known
 
 
-def _means(per_pose: dict[str, np.ndarray]) -> dict[str, float]:
+def means(per_pose: dict[str, np.ndarray]) -> dict[str, float]:
     """Averages what has a value; a metric without any is left out."""
     return {
         metric: float(np.nanmean(values))
