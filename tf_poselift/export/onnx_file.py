@@ -12,6 +12,12 @@ PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 SUFFIX = ".onnx"
 _OPSET = 18
 _AXIS = "batch"
+# The converter's own choice of two values is a sum of products, and 0 times the
+# NaN that detectors write for a missing joint is NaN.
+_CHOICES = {
+    name: (lambda context, node, *_: None, ["Where"])
+    for name in ("Select", "SelectV2")
+}
 
 
 def convert(signature: signatures.Signature) -> bytes:
@@ -28,7 +34,10 @@ def convert(signature: signatures.Signature) -> bytes:
     )
     try:
         model, _ = tf2onnx.convert.from_function(
-            function, input_signature=[signature.inputs], opset=_OPSET
+            function,
+            input_signature=[signature.inputs],
+            opset=_OPSET,
+            custom_op_handlers=_CHOICES,
         )
     except Exception as error:  # it raises whatever comes along
         raise ValueError(

@@ -261,11 +261,15 @@ def _specs(**shapes: list[int]) -> Specs:
 def _example_keypoints(
     batch: int, joints: int, broken: int = 1
 ) -> dict[str, np.ndarray]:
-    """Random poses; every fourth misses a joint, every eighth has a NaN."""
+    """Random poses; every fourth misses a joint, every eighth cannot be lifted.
+
+    A missing joint is NaN, as many detectors write it.
+    """
     rng = np.random.default_rng(batch)
     keypoints_2d = rng.normal(500.0, 120.0, [batch, joints, 2])
     scores = np.ones([batch, joints], np.float32)
     scores[3::4, -1] = 0.0
+    keypoints_2d[3::4, -1] = np.nan
     keypoints_2d[7::8, broken, 0] = np.nan
     return {"keypoints_2d": keypoints_2d.astype(np.float32), "scores": scores}
 
