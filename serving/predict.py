@@ -22,9 +22,11 @@ from absl import flags
 from absl import logging
 
 from tf_poselift import skeletons
+from tf_poselift.keypoint_files import lifted
 from tf_poselift.keypoint_files import lifting
 from tf_poselift.keypoint_files import reading
 from tf_poselift.keypoint_files import smoothing
+from tf_poselift.keypoint_files import tracks
 from tf_poselift.keypoint_files import videos
 from tf_poselift.keypoint_files import writing
 from tf_poselift.visualization import rendering
@@ -97,7 +99,43 @@ _SECONDS = flags.DEFINE_float(
 
 def predict() -> None:
     writing.check_formats(_FORMATS.value)
-    options = lifting.Options(
+    options = _options()
+    if _RENDER.value:
+        rendering.check(_RENDER.value, _VIDEO.value)
+    sources = videos.sources(pathlib.Path(_KEYPOINTS.value))
+    source, target, lift = _open()
+    if not lifters.is_url(_MODEL.value):
+        known = lifters.lifts_missing(lifters.version_dir(_MODEL.value))
+        options = dataclasses.replace(options, lifts_missing=known)
+    print(
+        f"Lifts `{source.name}` of {_KEYPOINTS.value} ({_count(len(sources))}) "
+        f"with {_MODEL.value} (`{target.name}`); writes "
+        f"{', '.join(_FORMATS.value)} to {_OUT.value}",
+        flush=True,
+    )
+    written, left_out = 0, {}
+    for name, found in videos.read(
+        sources,
+        source,
+        format=_FORMAT.value,
+        image_size=videos.parse_size(_IMAGE_SIZE.value),
+        stills=_STILLS.value,
+    ):
+        try:
+            video = _lift(name, found, lift, source, target, options)
+        except lifted.Nobody as error:
+            left_out[name] = str(error)
+            print(f"{name}: left out. {error}", flush=True)
+            continue
+        written += 1
+        if _RENDER.value:
+            alone = len(sources) == 1 and name == videos.name_of(sources[0])
+            _render(video, None if alone else name)
+    _tell_end(written, left_out)
+
+
+def _options() -> lifting.Options:
+    return lifting.Options(
         fps=_FPS.value,
         min_score=_MIN_SCORE.value,
         height=_HEIGHT.value,
@@ -107,60 +145,53 @@ def predict() -> None:
         smooth=_SMOOTH.value,
         stills=_STILLS.value,
     )
-    if _RENDER.value:
-        rendering.check(_RENDER.value, _VIDEO.value)
-    sources = videos.sources(pathlib.Path(_KEYPOINTS.value))
-    source, target, lift = _open()
-    if not lifters.is_url(_MODEL.value):
-        known = lifters.lifts_missing(lifters.version_dir(_MODEL.value))
-        options = dataclasses.replace(options, lifts_missing=known)
-    print(
-        f"Lifts `{source.name}` of {_KEYPOINTS.value} ({_count(sources)}) "
-        f"with {_MODEL.value} (`{target.name}`); writes "
-        f"{', '.join(_FORMATS.value)} to {_OUT.value}",
-        flush=True,
-    )
-    written = 0
-    for name, tracks in videos.read(
-        sources,
-        source,
-        format=_FORMAT.value,
-        image_size=videos.parse_size(_IMAGE_SIZE.value),
-        stills=_STILLS.value,
-    ):
-        if not tracks:
-            print(f"{name}: nobody was seen; left out")
-            continue
-        count = sum(len(track.frame_index) for track in tracks)
-        # One person in one frame is a pose.
-        with tqdm.tqdm(total=count, desc=name, unit=" poses") as bar:
-            video, notes = lifting.lift_video(
-                name,
-                tracks,
-                lift,
-                source=source,
-                target=target,
-                options=options,
-                progress=bar.update,
-            )
-        paths, more = writing.write(
-            video, pathlib.Path(_OUT.value), _FORMATS.value
+
+
+def _lift(
+    name: str, found: Sequence[tracks.Track], lift, source, target, options
+) -> lifted.Video:
+    """Lifts a video, writes its files and says what is to be known.
+
+    Raises:
+      lifted.Nobody: nobody in it can be lifted; nothing is written.
+    """
+    if not found:
+        raise lifted.Nobody("Nobody was seen.")
+    count = sum(len(track.frame_index) for track in found)
+    # One person in one frame is a pose.
+    with tqdm.tqdm(total=count, desc=name, unit=" poses") as bar:
+        video, notes = lifting.lift_video(
+            name,
+            found,
+            lift,
+            source=source,
+            target=target,
+            options=options,
+            progress=bar.update,
         )
-        written += 1
-        for line in [*notes, *more, *map(str, paths)]:
-            print(f"{name}: {line}", flush=True)
-        if _RENDER.value:
-            alone = len(sources) == 1 and name == videos.name_of(sources[0])
-            _render(video, None if alone else name)
+    paths, more = writing.write(video, pathlib.Path(_OUT.value), _FORMATS.value)
+    for line in [*notes, *more, *map(str, paths)]:
+        print(f"{name}: {line}", flush=True)
+    return video
+
+
+def _tell_end(written: int, left_out: dict[str, str]) -> None:
+    """Sums up; ValueError if nothing at all could be lifted."""
     if not written:
+        name, reason = next(iter(left_out.items()))
         raise ValueError(
-            f"{_KEYPOINTS.value} must show somebody. Received: "
-            f"{_count(sources)} in which nobody was seen."
+            f"{_KEYPOINTS.value} must show somebody who can be lifted. "
+            f"Received: {_count(len(left_out))}. {name}: {reason}"
+        )
+    if left_out:
+        print(
+            f"{written} of {_count(written + len(left_out))} lifted; left out: "
+            f"{', '.join(left_out)}"
         )
 
 
-def _count(sources: Sequence[videos.Source]) -> str:
-    return f"{len(sources)} video{'s' * (len(sources) != 1)}"
+def _count(videos_in_all: int) -> str:
+    return f"{videos_in_all} video{'s' * (videos_in_all != 1)}"
 
 
 def _open() -> tuple[skeletons.Skeleton, skeletons.Skeleton, lifting.Lift]:

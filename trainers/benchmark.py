@@ -140,7 +140,7 @@ def serve() -> dict[str, Any]:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
-    logging.set_verbosity(logging.WARNING)
+    logging.set_verbosity(logging.ERROR)  # each size is traced anew
     what = {"step": step, "growth": growth, "data": data, "serve": serve}
     try:
         earlier = _read(_COMPARE.value) if _COMPARE.value else {}

@@ -46,7 +46,10 @@ _BY = flags.DEFINE_list(
     "Groups beside the actions: subject, scene, or several joined by +.",
 )
 _OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None, "Default: WORKDIR/evaluation/DATASET-SPLIT."
+    "output_dir",
+    None,
+    "Default: WORKDIR/evaluation/DATASET-SPLIT, with --noise and --checkpoint "
+    "behind it where they are given.",
 )
 
 

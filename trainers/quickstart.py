@@ -6,6 +6,7 @@ server and lifts the test keypoints through REST and gRPC. Each step is a
 command of its own, shown before it runs; what is there already is reused.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from absl import app
@@ -36,24 +38,9 @@ def main(argv: list[str]) -> None:
     data, run, model = out / "data", out / "run", out / "model"
     source = ["--dataset=deepmimic", f"--data_dir={data}"]
     seconds = {}
-
-    def step(name: str, script: str, *arguments: str, done=None) -> None:
-        if done is not None and done.exists():
-            print(f"\n== {name}: reusing {done}")
-            return
-        start = time.monotonic()
-        command = [sys.executable, script, *arguments]
-        print(
-            f"\n== {name}: {shlex.join(['python', *command[1:]])}", flush=True
-        )
-        result = subprocess.run(command)
-        if result.returncode:
-            sys.exit(f"error: {name} ended with code {result.returncode}")
-        seconds[name] = round(time.monotonic() - start, 1)
-
     prepared = next(data.glob("deepmimic/*/features.json"), data / "none")
-    step("build", "datasets/build.py", *source, done=prepared)
-    step(
+    seconds |= step("build", "datasets/build.py", *source, done=prepared)
+    seconds |= step(
         "train",
         "trainers/train.py",
         "--method=kudo2018",
@@ -64,11 +51,13 @@ def main(argv: list[str]) -> None:
         "--save_every=800",
         "--config=average_decay=0.995",
     )
-    step("evaluate", "trainers/evaluate.py", f"--workdir={run}", *source)
+    seconds |= step(
+        "evaluate", "trainers/evaluate.py", f"--workdir={run}", *source
+    )
     results = json.loads(
         (run / "evaluation/deepmimic-test/results.json").read_text("utf-8")
     )
-    step(
+    seconds |= step(
         "export",
         "serving/export.py",
         f"--workdir={run}",
@@ -90,6 +79,22 @@ def main(argv: list[str]) -> None:
     show(report, out, model, run)
 
 
+def step(
+    name: str, script: str, *arguments: str, done: pathlib.Path | None = None
+) -> dict[str, float]:
+    """Runs a script and returns {name: seconds}; {} if `done` is there."""
+    if done is not None and done.exists():
+        print(f"\n== {name}: reusing {done}")
+        return {}
+    start = time.monotonic()
+    command = [sys.executable, script, *arguments]
+    print(f"\n== {name}: {shlex.join(['python', *command[1:]])}", flush=True)
+    result = subprocess.run(command)
+    if result.returncode:
+        sys.exit(f"error: {name} ended with code {result.returncode}")
+    return {name: round(time.monotonic() - start, 1)}
+
+
 def exported(model: pathlib.Path, trained: int) -> pathlib.Path | None:
     """Returns the newest version if it is of this step of training."""
     versions = [v for v in model.glob("*") if v.name.isdigit()]
@@ -104,15 +109,13 @@ def serve(model, run, data, picture) -> dict[str, float]:
     """Lifts the test keypoints through the server and checks the answers."""
     print("\n== serve: python serving/server.py", flush=True)
     # TensorFlow is needed from here on only.
+    from tf_poselift import quiet_start
+
+    quiet_start.import_tensorflow()
     import tensorflow as tf
 
-    from tf_poselift import schema
     from tf_poselift.data import reader
     from tf_poselift.training import run_folder
-    from tf_poselift.visualization import skeleton_plots
-
-    sys.path.insert(0, str(ROOT / "serving"))
-    import client as client_lib
 
     table = reader.read("deepmimic", "test", str(data))
     rows = np.arange(0, table.num_rows, max(1, table.num_rows // 256))
@@ -120,6 +123,25 @@ def serve(model, run, data, picture) -> dict[str, float]:
     method = run_folder.load(run).method
     with tf.device("CPU:0"):  # as the server; a GPU rounds differently
         expected = method.serve(keypoints, scores)["joints_3d"].numpy()
+    answers = {}
+    with development_server(model) as addresses:
+        for kind, address in addresses.items():
+            served = lift(kind, address, keypoints, scores)
+            answers[kind] = float(np.abs(served["joints_3d"] - expected).max())
+            if not answers[kind] <= 1e-4 or not served["valid"].all():
+                sys.exit(f"error: {kind} differs from the model: {answers}")
+            print(
+                f"{kind}: {len(rows)} poses lifted, at most "
+                f"{answers[kind]:.1e} from the model"
+            )
+    shown = np.linspace(0, len(rows) - 1, _SHOWN).astype(int)
+    draw(table, rows[shown], served["joints_3d"][shown], picture)
+    return answers
+
+
+@contextlib.contextmanager
+def development_server(model: pathlib.Path) -> Iterator[dict[str, str]]:
+    """Serves a model while it is open; gives {"rest": URL, "grpc": address}."""
     server = subprocess.Popen(
         [
             sys.executable,
@@ -132,39 +154,40 @@ def serve(model, run, data, picture) -> dict[str, float]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    answers = {}
     try:
         line = next((x for x in server.stdout if x.startswith("serving ")), "")
         print(line, end="", flush=True)
-        addresses = re.search(r"REST (http://\S+) gRPC (\S+)", line)
-        if addresses is None:
+        found = re.search(r"REST (?P<rest>http://\S+) gRPC (?P<grpc>\S+)", line)
+        if found is None:
             sys.exit("error: the development server did not start")
-        for kind, address in zip(
-            ("rest", "grpc"), addresses.groups(), strict=True
-        ):
-            client = client_lib.Client(**{kind: address}, model="lifter")
-            served = client.lift(keypoints, scores)
-            answers[kind] = float(np.abs(served["joints_3d"] - expected).max())
-            if not answers[kind] <= 1e-4 or not served["valid"].all():
-                sys.exit(f"error: {kind} differs from the model: {answers}")
-            print(
-                f"{kind}: {len(rows)} poses lifted, at most "
-                f"{answers[kind]:.1e} from the model"
-            )
+        yield found.groupdict()
     finally:
         server.terminate()
         server.wait(timeout=30)
-    shown = np.linspace(0, len(rows) - 1, _SHOWN).astype(int)
-    truth = table.joints_3d[rows[shown], 0]
+
+
+def lift(kind: str, address: str, keypoints, scores) -> dict[str, np.ndarray]:
+    """Lifts through one of the server's interfaces."""
+    sys.path.insert(0, str(ROOT / "serving"))
+    import client as client_lib
+
+    client = client_lib.Client(**{kind: address}, model="lifter")
+    return client.lift(keypoints, scores)
+
+
+def draw(table, rows: np.ndarray, served: np.ndarray, path) -> None:
+    """Draws served poses of the first view beside what is true."""
+    from tf_poselift.visualization import skeleton_plots
+
+    truth = table.joints_3d[rows, 0]
     figure = skeleton_plots.comparison_figure(
         table.skeleton,
-        keypoints_2d=keypoints[shown],
-        scores=scores[shown],
-        predicted=served[schema.JOINTS_3D][shown],
+        keypoints_2d=table.keypoints_2d[rows, 0],
+        scores=table.scores[rows, 0],
+        predicted=served,
         truth=truth - truth[:, list(table.skeleton.root)].mean(1)[:, None],
     )
-    skeleton_plots.save(figure, picture)
-    return answers
+    skeleton_plots.save(figure, path)
 
 
 def show(report, out, model, run) -> None:

@@ -24,6 +24,7 @@ from tf_poselift import checks
 from tf_poselift.data import prepared
 from tf_poselift.evaluation import comparison
 from tf_poselift.evaluation import experiments
+from tf_poselift.evaluation import scored_runs
 
 _EXPERIMENTS = flags.DEFINE_list(
     "experiments", None, "Names, by comma, or `all`; see --list."
@@ -85,7 +86,7 @@ def _compare(experiment: experiments.Experiment) -> list[str]:
             seeds=_SEEDS.value,
             command=shlex.join(["python", *sys.argv]),
         )
-    except (comparison.Stopped, KeyboardInterrupt) as error:
+    except (scored_runs.Stopped, KeyboardInterrupt) as error:
         sys.exit(f"Stopped. {error} The same call continues.")
     except (ValueError, OSError) as error:
         return [f"{experiment.name}: {error}"]

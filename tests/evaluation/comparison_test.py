@@ -15,6 +15,7 @@ from tf_poselift import config as config_lib
 from tf_poselift import skeletons
 from tf_poselift.evaluation import comparison
 from tf_poselift.evaluation import experiments
+from tf_poselift.evaluation import scored_runs
 from tf_poselift.methods import kudo2018
 from tf_poselift.training import checkpoints
 from tf_poselift.training import run_folder
@@ -98,7 +99,7 @@ class Trainer:
 def trainer(monkeypatch):
     stand_in = Trainer()
     monkeypatch.setattr(training, "train", stand_in)
-    monkeypatch.setattr(comparison, "CHECKPOINTS", 2)
+    monkeypatch.setattr(scored_runs, "CHECKPOINTS", 2)
     return stand_in
 
 
@@ -201,7 +202,7 @@ def test_a_failing_row_does_not_stop_the_others(trainer, compare, tmp_path):
 
 def test_a_stopped_training_goes_on(trainer, compare):
     trainer.last_step = 4
-    with pytest.raises(comparison.Stopped, match="not at step 6 yet"):
+    with pytest.raises(scored_runs.Stopped, match="not at step 6 yet"):
         compare("ablation", seeds=1)
     trainer.last_step = None
     content = compare("ablation", seeds=1)

@@ -137,6 +137,15 @@ def test_names_of_configs_become_folder_names(workdir, data_dir, tmp_path):
     )
     assert (workdir / "evaluation" / "synthetic_1.0.0-test_50_").is_dir()
     evaluation.evaluate(
+        workdir,
+        dataset="synthetic",
+        data_dir=data_dir,
+        noise=["pixels=3", "missing=0.1"],
+        checkpoint=str(workdir / "checkpoints" / "checkpoint-5"),
+    )
+    noisy = "synthetic-test-pixels_3-missing_0.1-checkpoint-5"
+    assert (workdir / "evaluation" / noisy / "results.json").is_file()
+    evaluation.evaluate(
         workdir, dataset=dataset, data_dir=data_dir, output_dir=tmp_path / "a"
     )
     assert (tmp_path / "a" / "results.json").is_file()

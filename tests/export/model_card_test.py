@@ -89,3 +89,11 @@ def test_card_says_whether_missing_joints_are_lifted(toy, missing, whole):
     run = run_folder.Run(method, 1, settings, "no_folder", averaged=False)
     card = model_card.describe_run(run)
     assert card["lifts_missing_joints"] == (whole and missing > 0.0)
+
+
+def test_card_of_a_run_with_joint_drop_says_that_missing_joints_are_lifted(toy):
+    for drop in (0.0, 0.1):
+        settings = {"config": {"joint_drop": drop}}
+        run = run_folder.Run(toy, 1, settings, "no_folder", averaged=False)
+        card = model_card.describe_run(run)
+        assert card["lifts_missing_joints"] == (drop > 0.0)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_poselift import methods
 from tf_poselift import skeletons
@@ -121,9 +122,12 @@ def test_every_method_can_be_written(name, kind, tmp_path):
     module = methods.load(name)
     skeleton = skeletons.load("human36m_17")
     table = synthetic.table(skeleton, clips=4, frames=20, views=4)
-    config = module.Config(width=16)
+    config = module.Config(width=16, joint_drop=0.1)
     statistics = getattr(module, "statistics", lambda *_: {})(table, config)
     method = module.Method(skeleton, config, statistics=statistics)
+    # Without a bias it fills nothing in.
+    bias = method.networks["completion"].last.bias
+    bias.assign(tf.fill(bias.shape, 0.1))
     path = portable.export(method, tmp_path, kind)
     has_camera = "calibrated" in model_card.read(path)["signatures"]
     assert has_camera == method.calibrated

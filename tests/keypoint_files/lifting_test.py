@@ -153,11 +153,34 @@ def test_a_model_that_lifts_what_was_not_seen():
         return answers
 
     for lifts_missing in (False, True):
-        video, _ = lift(given, model=model, lifts_missing=lifts_missing)
+        video, notes = lift(given, model=model, lifts_missing=lifts_missing)
         (person,) = video.people
         assert person.valid[1, 3] == lifts_missing
         assert person.valid.sum(axis=1).tolist() == [17, 16 + lifts_missing, 0]
         assert person.scores[1, 3] == 0.0  # still says what was seen
+        assert (
+            "1 of 51 joints were not seen and are" in notes
+        ) == lifts_missing
+
+
+def test_a_root_that_was_not_seen_has_a_place_and_what_lies_on_it_has_none():
+    given = track(3)
+    given.scores[1, [0, 3]] = 0.0
+    given.scores[2, 5] = 0.0
+
+    def model(keypoints_2d, scores):
+        everything = Model()(keypoints_2d, np.ones_like(scores))
+        everything["joints_3d"][1, 3] = 0.0  # as if it had not learned it
+        return everything
+
+    video, notes = lift(given, model=model, lifts_missing=True)
+    (person,) = video.people
+    assert person.valid.sum(axis=1).tolist() == [17, 16, 17]
+    assert not person.valid[1, 3]
+    np.testing.assert_array_equal(person.joints_3d[1, 0], 0.0)
+    np.testing.assert_array_equal(person.scores[1, [0, 3]], 0.0)
+    assert "2 of 51 joints were not seen" in notes
+    assert "could not be lifted" not in notes
 
 
 def test_everybody_keeps_one_size():
@@ -293,7 +316,7 @@ def test_options_that_cannot_be(options, message):
 @pytest.mark.parametrize(
     ("found", "options", "message"),
     [
-        (track(0), {}, "walk: must show somebody"),
+        (track(0), {}, "at least `min_score` 0.3. Received: 1 people"),
         (track(), {"min_score": 1.0, "bone": ("hip", "head", 1)},
          "Unknown joint of `bone`: `hip`"),
     ],

@@ -149,6 +149,42 @@ def test_what_cannot_be_is_refused(base_path, keypoints, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+def test_a_video_without_anybody_is_left_out(base_path, keypoints, tmp_path):
+    """Of several videos, and of one; its stand-ins score too little."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    text = keypoints.read_text()
+    (folder / "a.csv").write_text(text.replace(",0.9\n", ",0.25\n"))
+    (folder / "b.csv").write_text(text)
+    (folder / "c.csv").write_text(text.splitlines()[0] + "\n")
+    given = {"model": base_path, "out": tmp_path / "out", "formats": "npz,bvh"}
+    done = predict(keypoints=folder, **given, render=tmp_path / "a.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        "1 of 3 videos lifted; left out: a, c"
+    )
+    low = (
+        "Somebody must have scores of at least `min_score` 0.3. "
+        "Received: 2 people, with scores of at most 0.25."
+    )
+    assert f"a: left out. {low}" in done.stdout
+    assert "c: left out. Nobody was seen." in done.stdout
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "b.npz", "b_0.bvh", "b_1.bvh",
+    ]  # fmt: skip
+    assert [path.name for path in tmp_path.glob("*.png")] == ["a_b.png"]
+
+    (folder / "b.csv").unlink()
+    given["out"] = tmp_path / "nothing"
+    done = predict(keypoints=folder, **given)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"error: {folder} must show somebody who can be lifted. Received: "
+        f"2 videos. a: {low}"
+    )
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_a_server_that_dies_on_the_way_leaves_nothing(tmp_path):
     """It answers the first thousand poses, then no more."""
     answered = []

@@ -34,6 +34,7 @@ class Case:
     rate: float = 0.05
 
 
+EACH = ("width=16", "average_decay=0.9", "joint_drop=0.2")
 YU = ("dropout=0", "lifter_blocks=2")
 CASES = {
     "kudo2018, all options": Case(
@@ -111,9 +112,7 @@ def make_loop(monkeypatch, case: Case, table, strategy, jit_compile):
         lambda *_, **__: keras.optimizers.SGD(case.rate),
     )
     module = methods.load(case.method)
-    config = config_lib.override(
-        module.Config(), ["width=16", "average_decay=0.9", *case.fields]
-    )
+    config = config_lib.override(module.Config(), [*EACH, *case.fields])
     statistics = getattr(module, "statistics", lambda *_: {})(table, config)
     derived = getattr(module, "derived", lambda *_: {})(table, config)
     kwargs = {"statistics": statistics, "seed": 5, "jit_compile": jit_compile}

@@ -41,6 +41,20 @@ def test_same_settings_continue_whatever_the_commit(settings, tmp_path):
     assert kept["commit"] == settings.commit
 
 
+def test_a_run_from_before_a_field_goes_on_with_its_default(settings, tmp_path):
+    run_folder.create(tmp_path, settings, {})
+    path = tmp_path / "config.json"
+    values = json.loads(path.read_text())
+    del values["config"]["joint_drop"]
+    path.write_text(json.dumps(values))
+    assert run_folder.continued_statistics(tmp_path, settings) == {}
+    other = dataclasses.replace(
+        settings, config=settings.config | {"joint_drop": 0.1}
+    )
+    with pytest.raises(ValueError, match=r"config.joint_drop \(there: 0.0,"):
+        run_folder.continued_statistics(tmp_path, other)
+
+
 def test_other_settings_are_refused_by_name(settings, tmp_path):
     run_folder.create(tmp_path, settings, {})
     other = dataclasses.replace(

@@ -145,13 +145,8 @@ def example(
         is missing or unknown.
     """
     keypoints_2d = np.asarray(keypoints_2d, np.float32)
-    if keypoints_2d.ndim != 4 or keypoints_2d.shape[0] == 0:
-        raise ValueError(
-            f"Clip `{clip_id}`: `keypoints_2d` must have shape [T, V, J, 2] "
-            f"with T > 0. Received: {keypoints_2d.shape}."
-        )
-    frames, views, joints, _ = keypoints_2d.shape
-    sizes = {"T": frames, "V": views, "J": joints}
+    sizes = _sizes(clip_id, keypoints_2d)
+    frames, views, joints = sizes.values()
     values = {
         schema.CLIP_ID: clip_id,
         schema.SUBJECT: subject,
@@ -183,6 +178,16 @@ def example(
     except ValueError as error:
         raise ValueError(f"Clip `{clip_id}`: {error}") from error
     return record
+
+
+def _sizes(clip_id: str, keypoints_2d: np.ndarray) -> dict[str, int]:
+    """Returns the numbers that the letters of `schema` stand for."""
+    if keypoints_2d.ndim != 4 or keypoints_2d.shape[0] == 0:
+        raise ValueError(
+            f"Clip `{clip_id}`: `keypoints_2d` must have shape [T, V, J, 2] "
+            f"with T > 0. Received: {keypoints_2d.shape}."
+        )
+    return dict(zip("TVJ", keypoints_2d.shape[:3], strict=True))
 
 
 def _or(value, default: np.ndarray):

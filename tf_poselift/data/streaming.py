@@ -55,37 +55,21 @@ def dataset(
       ValueError: unknown split, records without what the spec asks for, no
         clip that is long enough, or a labelled share.
     """
-    if spec.labelled_share:
-        raise ValueError(
-            "`labelled_share` must be 0 where records are streamed: the share "
-            "is chosen from a table. Received: "
-            f"{spec.labelled_share}. Use `sampling.dataset`, or `train.py` "
-            "without `--stream`."
-        )
     builder = prepared.open_builder(name, data_dir)
     prepared.check_split(builder, split)
-    features = builder.info.features
-    views = features[schema.SCORES].shape[1]
-    where = prepared.full_name(builder)
-    batches.check_spec(
-        spec,
-        views=views,
-        joints_3d=schema.JOINTS_3D in features,
-        cameras=schema.CAMERAS in features,
-        flip=flip,
-        where=where,
-    )
+    _check(spec, builder, flip)
     examples = functools.partial(
         _examples,
         _numbered_clips(builder, split),
-        views=views,
+        views=_views(builder),
         seed=seed,
         open_clips=open_clips,
     )
     if next(iter(examples(spec, 0).take(1)), None) is None:
         raise ValueError(
             "The clips must be long enough for the frame offsets "
-            f"{spec.frames}. Received: `{split}` of {where}."
+            f"{spec.frames}. Received: `{split}` of "
+            f"{prepared.full_name(builder)}."
         )
     specs = (spec, _SINGLE) if spec.unpaired else (spec,)
     steps = tf.data.Dataset.counter(first_step)
@@ -154,6 +138,30 @@ def share(
         key: value[first : first + size] if value.shape.rank else value
         for key, value in batch.items()
     }
+
+
+def _check(spec: schema.BatchSpec, builder, flip: bool) -> None:
+    """Raises ValueError if the records cannot give what the spec asks for."""
+    if spec.labelled_share:
+        raise ValueError(
+            "`labelled_share` must be 0 where records are streamed: the share "
+            "is chosen from a table. Received: "
+            f"{spec.labelled_share}. Use `sampling.dataset`, or `train.py` "
+            "without `--stream`."
+        )
+    features = builder.info.features
+    batches.check_spec(
+        spec,
+        views=_views(builder),
+        joints_3d=schema.JOINTS_3D in features,
+        cameras=schema.CAMERAS in features,
+        flip=flip,
+        where=prepared.full_name(builder),
+    )
+
+
+def _views(builder) -> int:
+    return builder.info.features[schema.SCORES].shape[1]
 
 
 def _order(seed: int, first_step: int, stream: int) -> int:

@@ -12,9 +12,11 @@ from tf_poselift import schema
 from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import prepared
 from tf_poselift.data import reader
+from tf_poselift.data import tables
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import report
 from tf_poselift.evaluation import scores
+from tf_poselift.methods import base
 from tf_poselift.training import run_folder
 from tf_poselift.visualization import skeleton_plots
 
@@ -45,7 +47,8 @@ def evaluate(
       noise: FIELD=VALUE of `noise.Noise`, put on the 2D.
       by: groups beside the actions: "subject", "scene", or several labels
         joined by "+" ("subject+action").
-      output_dir: `WORKDIR/evaluation/DATASET-SPLIT` by default.
+      output_dir: by default `WORKDIR/evaluation/DATASET-SPLIT`, with the
+        checkpoint and the noise behind it where they are given.
 
     Returns:
       The content of results.json.
@@ -55,28 +58,21 @@ def evaluate(
       ValueError: no map to the model's skeleton, no 3D, nothing to evaluate.
     """
     run = run_folder.load(workdir, checkpoint=checkpoint, averaged=False)
-    for kinds in by:
-        for kind in kinds.split("+"):
-            checks.check_member("label", kind, ("action", "subject", "scene"))
-    kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
+    _check_labels(by)
+    folder = pathlib.Path(
+        output_dir or _folder(workdir, dataset, split, checkpoint, noise)
+    )
+    noise = config_lib.override(noise_lib.Noise(), noise) if noise else None
     _check_joints_3d(dataset, data_dir)
     table = reader.read(dataset, split, data_dir, skeleton=run.method.skeleton)
     if noise:
-        table = noise_lib.apply(table, kind_of_noise, seed=0)
-    folder = _output_folder(workdir, dataset, split, output_dir)
+        table = noise_lib.apply(table, noise, seed=0)
     print(
         f"{run.settings['method']} at step {run.step} of {workdir} on "
         f"{', '.join(table.datasets)}, split {split}, in the joints of "
         f"`{table.skeleton.name}`; writes to {folder}"
     )
-
-    predictions = prediction.predict(run.method, table, progress=True)
-    scored = scores.score(predictions, table)
-    last = scored.overall
-    if run.method.averages:
-        run.method.use_averages()
-        predictions = prediction.predict(run.method, table, progress=True)
-        scored = scores.score(predictions, table)
+    predictions, scored, last = _score(run.method, table)
     floor = prediction.predict(prediction.DepthZero(table.skeleton), table)
     results = report.results(
         scored,
@@ -89,7 +85,7 @@ def evaluate(
         floor=scores.score(floor, table).overall,
         data=list(table.datasets),
         skeleton=table.skeleton.name,
-        noise=config_lib.to_json(kind_of_noise) if noise else {},
+        noise=config_lib.to_json(noise) if noise else {},
         method=run.settings["method"],
         step=run.step,
         trained_on=run.settings["data"],
@@ -97,12 +93,34 @@ def evaluate(
     figure = report.pose_figure(
         predictions, scored, table, report.extremes(scored)
     )
-
     folder.mkdir(parents=True, exist_ok=True)
     skeleton_plots.save(figure, folder / "poses.png")
     run_folder.write_json(folder / "results.json", results)
     print(report.text_table(results))
     return results
+
+
+def _score(
+    method: base.PoseLifter, table: tables.Table
+) -> tuple[prediction.Predictions, scores.Scores, dict[str, float]]:
+    """Returns poses, their scores, and the metrics of the last weights.
+
+    The poses are of the averaged weights, where the method has them.
+    """
+    predictions = prediction.predict(method, table, progress=True)
+    scored = scores.score(predictions, table)
+    last = scored.overall
+    if method.averages:
+        method.use_averages()
+        predictions = prediction.predict(method, table, progress=True)
+        scored = scores.score(predictions, table)
+    return predictions, scored, last
+
+
+def _check_labels(by: Sequence[str]) -> None:
+    for kinds in by:
+        for kind in kinds.split("+"):
+            checks.check_member("label", kind, ("action", "subject", "scene"))
 
 
 def _check_joints_3d(dataset: str, data_dir: str | None) -> None:
@@ -113,8 +131,10 @@ def _check_joints_3d(dataset: str, data_dir: str | None) -> None:
             raise scores.no_joints_3d([prepared.full_name(builder)])
 
 
-def _output_folder(workdir, dataset, split, output_dir) -> pathlib.Path:
-    if output_dir:
-        return pathlib.Path(output_dir)
-    name = re.sub(r"[^\w.,-]+", "_", f"{dataset}-{split}")
+def _folder(workdir, dataset, split, checkpoint, noise) -> pathlib.Path:
+    """Returns a folder for each of what may be evaluated of a run."""
+    name = "-".join([dataset, split, *noise])
+    if checkpoint:
+        name += f"-{pathlib.Path(checkpoint).name}"
+    name = re.sub(r"[^\w.,-]+", "_", name)
     return pathlib.Path(workdir) / "evaluation" / name

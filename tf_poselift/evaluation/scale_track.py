@@ -11,6 +11,7 @@ head-root distance made the truth's) does not see.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,25 @@ def measure(method, table: tables.Table) -> Scales:
             f"Received: `{type(method).__module__.split('.')[-1]}`."
         )
     scores.check_joints_3d(table)
+    parts = list(_lifted(method, table))
+    whole = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    lifted, truth, known = (
+        whole.pop(name) for name in ("joints_3d", "truth", "known")
+    )
+    per_pose = metrics.compute_all(
+        lifted, truth, skeleton=method.skeleton, metric=False, mask=known
+    )
+    per_pose["mpjpe_headroot_unit"] = metrics.mpjpe(
+        lifted, truth, mask=known
+    ).numpy()
+    return Scales(per_pose=per_pose, **whole)
+
+
+def _lifted(method, table: tables.Table) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the poses of known scale in mm, truth and scales, in parts."""
     rows, views = np.nonzero(
         np.repeat(table.frame_valid[:, None], table.num_views, axis=1)
     )
@@ -81,7 +101,6 @@ def measure(method, table: tables.Table) -> Scales:
         reduce_retracing=True,
     )
     head = method.skeleton.head
-    parts = []
     for start in range(0, len(rows), _AT_ONCE):
         at = rows[start : start + _AT_ONCE], views[start : start + _AT_ONCE]
         inputs = {
@@ -99,31 +118,15 @@ def measure(method, table: tables.Table) -> Scales:
         use &= known[:, head]
         size = np.linalg.norm(truth[:, head], axis=-1)[:, None, None]
         predicted = lifted[schema.JOINTS_3D].numpy() * size
-        parts.append(
-            {
-                "predicted": lifted["scale"].numpy()[use],
-                "reference": reference.numpy()[use],
-                "joints_3d": predicted[use],
-                "truth": truth[use],
-                "known": known[use],
-                "rows": at[0][use],
-                "views": at[1][use],
-            }
-        )
-    whole = {
-        name: np.concatenate([part[name] for part in parts])
-        for name in parts[0]
-    }
-    lifted, truth, known = (
-        whole.pop(name) for name in ("joints_3d", "truth", "known")
-    )
-    per_pose = metrics.compute_all(
-        lifted, truth, skeleton=method.skeleton, metric=False, mask=known
-    )
-    per_pose["mpjpe_headroot_unit"] = metrics.mpjpe(
-        lifted, truth, mask=known
-    ).numpy()
-    return Scales(per_pose=per_pose, **whole)
+        yield {
+            "predicted": lifted["scale"].numpy()[use],
+            "reference": reference.numpy()[use],
+            "joints_3d": predicted[use],
+            "truth": truth[use],
+            "known": known[use],
+            "rows": at[0][use],
+            "views": at[1][use],
+        }
 
 
 def track(
@@ -156,6 +159,11 @@ def track(
     """
     run = run_folder.load(workdir)
     table = reader.read(dataset, split, data_dir)
+    folder = pathlib.Path(output_dir or pathlib.Path(workdir) / "evaluation")
+    print(
+        f"{run.settings['method']} at step {run.step} of {workdir} on "
+        f"{', '.join(table.datasets)}, split {split}; writes to {folder}"
+    )
     scales = measure(run.method, table)
     number = _clip(clip, view, scales, table)
     shown = (table.clip_of_row[scales.rows] == number) & (scales.views == view)
@@ -180,7 +188,6 @@ def track(
         "reference": reference.tolist(),
         "predicted": predicted.tolist(),
     }
-    folder = pathlib.Path(output_dir or pathlib.Path(workdir) / "evaluation")
     folder.mkdir(parents=True, exist_ok=True)
     skeleton_plots.save(_figure(content), folder / "scale_track.png")
     run_folder.write_json(folder / "scale_track.json", content)

@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 import numpy as np
+from matplotlib import figure as mpl_figure
 
 from tf_poselift import normalization
 from tf_poselift import skeletons
@@ -66,9 +67,8 @@ def analyse(
         f"{method} at step {run.step} of {workdir} on "
         f"{', '.join(table.datasets)}, split {split}; writes to {folder}"
     )
-    moved = moved_joints(table.skeleton)
     changes = depth_changes(run.method, table, factor=factor)
-    joints = list(table.skeleton.joints)
+    joints = table.skeleton.joints
     results = {
         "dataset": dataset,
         "data": list(table.datasets),
@@ -78,8 +78,8 @@ def analyse(
         "weights": "averaged" if run.averaged else "last",
         "commit": run_folder.commit(),
         "factor": factor,
-        "moved": [joints[j] for j in moved],
-        "joints": joints,
+        "moved": [joints[j] for j in moved_joints(table.skeleton)],
+        "joints": list(joints),
         # NaN is no JSON.
         "change": [
             [float(v) if np.isfinite(v) else None for v in row]
@@ -87,20 +87,24 @@ def analyse(
         ],
         "between_parts": between_parts(changes, table.skeleton),
     }
-    figure = heat_map.draw(
+    folder.mkdir(parents=True, exist_ok=True)
+    skeleton_plots.save(_figure(changes, results), folder / "sensitivity.png")
+    run_folder.write_json(folder / "sensitivity.json", results)
+    print(text_table(results))
+    return results
+
+
+def _figure(changes: np.ndarray, results: dict[str, Any]) -> mpl_figure.Figure:
+    return heat_map.draw(
         1000 * changes,
-        rows=[joints[j] for j in moved],
-        columns=joints,
-        title=f"{method}, step {run.step}: keypoint times {factor:g}",
+        rows=results["moved"],
+        columns=results["joints"],
+        title=f"{results['method']}, step {results['step']}: keypoint times "
+        f"{results['factor']:g}",
         row_label="keypoint that is moved",
         column_label="predicted depth",
         unit="mean change, 1/1000 of the pose's extent",
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    skeleton_plots.save(figure, folder / "sensitivity.png")
-    run_folder.write_json(folder / "sensitivity.json", results)
-    print(text_table(results))
-    return results
 
 
 def moved_joints(skeleton: skeletons.Skeleton) -> list[int]:

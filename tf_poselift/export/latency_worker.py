@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tf_poselift import quiet_start
+
 _FEWEST = 5  # calls
 
 
@@ -111,6 +113,8 @@ def median_seconds(call: Callable[[], object], seconds: float) -> float:
 
 def main() -> None:
     task = json.loads(sys.argv[1])
+    if task["engine"] != "products":
+        quiet_start.import_tensorflow()
     for_batch = ENGINES[task["engine"]](task)
     calls = {}
     print("ready", flush=True)

@@ -18,7 +18,9 @@ from tf_poselift.export import signatures
 from tf_poselift.training import run_folder
 
 FILE = "model_card.json"
-# Entry: joints of score 0 are lifted from the others; else they mean nothing.
+# Entry: joints of score 0 are lifted from the others where these are enough;
+# one that lies at exactly 0 and is not the root has no place all the same.
+# Without it none of them means anything.
 LIFTS_MISSING = "lifts_missing_joints"
 
 # What `trainers/evaluate.py` leaves in a run folder, and what the card takes.
@@ -64,6 +66,7 @@ def describe_run(run: run_folder.Run) -> dict[str, Any]:
             results.append(
                 {k: v for k, v in content.items() if k in _RESULTS_ENTRIES}
             )
+    filled = (run.settings.get("config") or {}).get("joint_drop", 0.0)
     dropped = (run.settings.get("noise") or {}).get("missing", 0.0)
     # The skeleton is an entry of the card itself.
     settings = {k: v for k, v in run.settings.items() if k != "skeleton"}
@@ -71,7 +74,8 @@ def describe_run(run: run_folder.Run) -> dict[str, Any]:
     return {
         "training": {"step": run.step, "weights": weights} | settings,
         # Trained without the joints that it misses, it knows no better.
-        LIFTS_MISSING: bool(dropped) and _lifts_missing(run.method),
+        LIFTS_MISSING: bool(filled)
+        or (bool(dropped) and _lifts_missing(run.method)),
         "results": results,
     }
 

@@ -61,8 +61,8 @@ MEANING = {
     "scale": "mm per unit of joints_3d; 0: unknown",
     "valid": (
         "false: the input row cannot be lifted (a seen joint or a score that "
-        "is not finite, an unseen root, too few seen joints, a focal length "
-        "that is not positive), its outputs are zeros"
+        "is not finite, an unseen root where none is filled in, too few seen "
+        "joints, a focal length that is not positive), its outputs are zeros"
     ),
 }
 _ANY_UNIT = (

@@ -24,6 +24,10 @@ TO_Y_UP = np.array([1.0, -1.0, -1.0], np.float32)
 Y_UP_AXES = "x right, y up, z back (towards the camera)"
 
 
+class Nobody(ValueError):
+    """Nobody in a video can be lifted, or be given a size."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Person:
     """One person in one video; frames without the person are not there.

@@ -19,6 +19,7 @@ from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import smoothing
 from tf_poselift.keypoint_files import steadying
 from tf_poselift.keypoint_files import tracks as tracks_lib
+from tf_poselift.keypoint_files import unseen
 
 # keypoints_2d [N, J, 2], scores [N, J] -> joints_3d [N, J, 3], scale [N] (mm
 # per unit; 0: unknown) and valid [N]: the signature of a served model.
@@ -40,7 +41,8 @@ class Options:
       smooth: one of `smoothing.METHODS`, or None.
       stills: the frames are unrelated.
       lifts_missing: the model has learned to lift joints that were not seen;
-        else they stay missing.
+        else they stay missing. Their scores stay 0, and so do the joints that
+        it has no place for: they lie on the root.
     """
 
     fps: float = 30.0
@@ -135,8 +137,8 @@ def lift_video(
       the video, and what the user should know.
 
     Raises:
-      ValueError: nobody is there; no map between the skeletons; nothing tells
-        the size or what is up.
+      lifted.Nobody: nobody is there, or nothing tells anybody's size.
+      ValueError: no map between the skeletons; nothing tells what is up.
     """
     matrix = mapping(source, target)
     for joint in options.bone[:2] if options.bone else ():
@@ -146,9 +148,11 @@ def lift_video(
     trusted = [_trusted(track, options.min_score, store) for track in found]
     trusted = [track for track in trusted if len(track.frame_index)]
     if not trusted:
-        raise ValueError(
-            f"{name}: must show somebody. Received: {len(found)} people with "
-            f"scores of at least `min_score` {options.min_score:g}."
+        highest = max((track.highest_score() for track in found), default=0.0)
+        raise lifted.Nobody(
+            "Somebody must have scores of at least `min_score` "
+            f"{options.min_score:g}. Received: {len(found)} people, with "
+            f"scores of at most {highest:.2g}."
         )
     doubt = layouts.doubt(
         [(track.keypoints_2d, track.scores) for track in trusted], source
@@ -162,7 +166,9 @@ def lift_video(
         _lift(track, lift, matrix, target, options, progress, store)
         for track in trusted
     ]
-    notes += _lost([valid for _, _, valid in lifted_tracks], target)
+    notes += unseen.lost([valid for _, _, valid in lifted_tracks], target)
+    if options.lifts_missing:
+        notes += unseen.estimated([person for person, _, _ in lifted_tracks])
     people, unit = _sized(lifted_tracks, target, options, notes)
     if options.smooth:
         people = steadying.people(
@@ -181,18 +187,6 @@ def lift_video(
         # Stills may be of any size.
         image_size=sizes.pop() if len(sizes) == 1 else None,
     ), notes
-
-
-def _lost(valid: Sequence[np.ndarray], target: skeletons.Skeleton) -> list[str]:
-    """Says how many poses were not lifted, if any."""
-    valid = np.concatenate(valid)
-    if valid.all():
-        return []
-    root = " and ".join(target.joints[joint] for joint in target.root)
-    return [
-        f"{(~valid).sum()} of {len(valid)} poses could not be lifted ({root}, "
-        "or too much else, was not seen); they are missing"
-    ]
 
 
 def _sized(
@@ -268,7 +262,9 @@ def _lift(
             points, seen = skeletons.map_points(points, seen, matrix)
         points, seen = points.astype(np.float32), seen.astype(np.float32)
         answers = lift(points, seen)
-        known = (seen > 0.0) | options.lifts_missing
+        known = seen > 0.0
+        if options.lifts_missing:
+            known |= unseen.placed(answers["joints_3d"], target)
         known &= answers["valid"][:, np.newaxis]
         keypoints_2d[rows], scores[rows] = points, seen
         joints_3d[rows] = np.where(

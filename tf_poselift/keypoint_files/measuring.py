@@ -67,7 +67,7 @@ def in_metres(
       notes: gets who is left out because they cannot be measured.
 
     Raises:
-      ValueError: that is everybody.
+      lifted.Nobody: that is everybody.
     """
     measured, reasons = [], []
     for person in people:
@@ -77,7 +77,7 @@ def in_metres(
             reasons.append(str(error))
             notes.append(f"person {person.number} is left out: {error}")
     if not measured:
-        raise ValueError(f"Nobody could be measured. {reasons[0]}")
+        raise lifted.Nobody(f"Nobody could be measured. {reasons[0]}")
     return measured
 
 

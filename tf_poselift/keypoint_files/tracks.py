@@ -34,6 +34,11 @@ class Track:
     scores: on_disk.Rows
     image_size: tuple[float, float] | None = None
 
+    def highest_score(self) -> float:
+        """Returns the highest score of any joint; 0 of no frame."""
+        parts = on_disk.slices(len(self.frame_index))
+        return max((float(self.scores[p].max()) for p in parts), default=0.0)
+
 
 def from_detections(
     name: str,

@@ -4,26 +4,25 @@ An update is `gradients(batch)`, compiled and per replica, then
 `apply(network, gradients)`. What stands between them (Kudo's gate, Yu's
 phases) is `updates(logs)`, decided on values of the global batch. The training
 loop puts the decision outside `strategy.run`; `train_step` composes the same
-halves for `Model.fit` on one device.
+halves for `Model.fit` on one device. How gradients come about is in
+`base_gradients`, how a pose is served in `base_serving`.
 """
 
-import contextlib
 import dataclasses
 import zlib
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_poselift import normalization
 from tf_poselift import randomness
 from tf_poselift import schema
 from tf_poselift import skeletons
-from tf_poselift.geometry import safe_ops
-from tf_poselift.losses import pose
+from tf_poselift.methods import base_gradients
+from tf_poselift.methods import base_serving
 from tf_poselift.networks import averages
+from tf_poselift.networks import completion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +57,16 @@ class Update(NamedTuple):
     logs: dict[str, tf.Tensor]
 
 
-class PoseLifter(keras.Model):
+class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
     """Base of all methods.
 
     A subclass builds its networks with `add_network`, and defines `call`,
     `objectives` and `log_names`; where it needs to, `updates` and `priors`.
-    Two fields of its config are dealt with here: `average_decay` (the networks
-    in `served` get an `Average`) and `labelled_share` (they get a supervised
-    term on the labelled poses).
+    Three fields of its config are dealt with here: `average_decay` (the
+    networks in `served` get an `Average`), `labelled_share` (they get a
+    supervised term on the labelled poses) and `joint_drop` (a network is
+    trained beside them that fills in joints which were not seen; they learn
+    nothing from it).
 
     Args:
       skeleton: the J joints that the method works in.
@@ -119,6 +120,8 @@ class PoseLifter(keras.Model):
             self._average, jit_compile=jit_compile
         )
         super().compile(optimizer=None, jit_compile=False)
+        if self._joint_drop:
+            self._add_completion()
 
     # What a method defines.
 
@@ -179,7 +182,7 @@ class PoseLifter(keras.Model):
             jit_compile=self._jit_compile,
         )
         decay = getattr(self.config, "average_decay", 0.0)
-        if decay and name in self.served:
+        if decay and name in (*self.served, completion.NAME):
             self.averages[name] = averages.Average(network, decay)
         return network
 
@@ -217,7 +220,10 @@ class PoseLifter(keras.Model):
     @property
     def logged(self) -> tuple[str, ...]:
         """The names of all that a step logs, in the order shown."""
-        return self.log_names() + (("labelled",) if self._labelled else ())
+        labelled = ("labelled",) if self._labelled else ()
+        name = completion.NAME
+        filled = (f"{name}_loss", name) if self._joint_drop else ()
+        return (*self.log_names(), *labelled, *filled)
 
     @property
     def prior_card(self) -> list[str]:
@@ -230,77 +236,6 @@ class PoseLifter(keras.Model):
             )
         return card
 
-    @property
-    def _labelled(self) -> float:
-        return getattr(self.config, "labelled_share", 0.0)
-
-    # Serving.
-
-    def use_averages(self) -> None:
-        """Overwrites the served networks with their averages, if any."""
-        for average in self.averages.values():
-            average.copy_to_network()
-
-    @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it the served networks hold their averages, if any."""
-        kept = {
-            name: [tf.identity(weight.value) for weight in network.weights]
-            for name, network in self.networks.items()
-            if name in self.averages
-        }
-        self.use_averages()
-        try:
-            yield
-        finally:
-            for name, values in kept.items():
-                weights = self.networks[name].weights
-                for weight, value in zip(weights, values, strict=True):
-                    weight.assign(value)
-
-    def serve(
-        self,
-        keypoints_2d: tf.Tensor,
-        scores: tf.Tensor,
-        intrinsics: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        """Lifts poses to the units of the served signature.
-
-        Args:
-          keypoints_2d: [B, J, 2] pixels.
-          scores: [B, J]; 0 = missing.
-          intrinsics: [B, 3, 3] of the cameras, for a `calibrated` method; it
-            takes the training cameras' mean without.
-
-        Returns:
-          `joints_3d` [B, J, 3]: root-relative, camera axes, the mean distance
-          of the seen non-root joints from the root is 1. `scale` [B]: mm per
-          unit, 0 if the method does not know it. `valid` [B] bool; other rows
-          are 0.
-        """
-        inputs = {schema.KEYPOINTS_2D: keypoints_2d, schema.SCORES: scores}
-        if intrinsics is not None:
-            inputs[schema.INTRINSICS] = intrinsics
-        outputs = self(inputs, training=False)
-        joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
-        seen = (scores > 0.0) & outputs["valid"][:, tf.newaxis]
-        size = normalization.mean_distance(
-            joints, tf.cast(seen, tf.float32), self.skeleton
-        )
-        # Coordinates far out of any image overflow.
-        known = (size[:, 0, 0] > 0.0) & tf.math.is_finite(size[:, 0, 0])
-        valid = outputs["valid"] & known
-        scale = size[:, 0, 0] if self.metric else tf.zeros_like(size[:, 0, 0])
-        return {
-            schema.JOINTS_3D: tf.where(
-                valid[:, tf.newaxis, tf.newaxis],
-                safe_ops.divide(joints, size),
-                tf.zeros_like(joints),
-            ),
-            "scale": tf.where(valid, scale, tf.zeros_like(scale)),
-            "valid": valid,
-        }
-
     # Training.
 
     def gradients(self, batch: dict[str, tf.Tensor]) -> Update:
@@ -309,49 +244,7 @@ class PoseLifter(keras.Model):
 
     def traceable_gradients(self, batch: dict[str, tf.Tensor]) -> Update:
         """`gradients`, not compiled: for a caller's own `tf.function`."""
-        # A stateless scope collects what layers would assign (batch norm's
-        # moving statistics), since an assignment in here fails under
-        # MirroredStrategy, and gives dropout a seed that depends on the step.
-        with keras.StatelessScope(self._seeds(batch)) as scope:
-            with tf.GradientTape(persistent=True) as tape:
-                objectives = self.objectives(batch)
-                means = {
-                    network: {
-                        term: (weight, self._mean(value, objectives.valid))
-                        for term, (weight, value) in terms.items()
-                    }
-                    for network, terms in objectives.losses.items()
-                }
-                if self._labelled:
-                    term = self.config.labelled_weight, self._supervision(batch)
-                    for network in self.served:
-                        means.setdefault(network, {})["labelled"] = term
-                totals = {
-                    network: tf.add_n([w * mean for w, mean in terms.values()])
-                    for network, terms in means.items()
-                }
-            state = [
-                _current(scope, variable)
-                for variable in self._state_variables()
-            ]
-        gradients = {
-            network: self._decayed(
-                network,
-                tape.gradient(
-                    total, self.networks[network].trainable_variables
-                ),
-            )
-            for network, total in totals.items()
-        }
-        logs = {f"{network}_loss": total for network, total in totals.items()}
-        logs["valid"] = self._mean(
-            tf.ones_like(objectives.valid, tf.float32), objectives.valid
-        )
-        for terms in means.values():
-            logs |= {term: mean for term, (_, mean) in terms.items()}
-        for name, value in objectives.watched.items():
-            logs[name] = self._mean(value, objectives.valid)
-        return Update(gradients, state, logs)
+        return Update(*self._shares(batch))
 
     def apply(self, name: str, gradients: list[tf.Tensor]) -> None:
         """Updates one network; gradients are summed over replicas."""
@@ -407,85 +300,6 @@ class PoseLifter(keras.Model):
         for average in self.averages.values():
             average.update(step)
 
-    def _supervision(self, batch) -> tf.Tensor:
-        """This replica's share of the mean error on the labelled poses.
-
-        Kudo 2018, Sec. 5.2: squared distances of lifted joints from the truth.
-        """
-        inputs = {
-            key: batch[schema.LABELLED + key]
-            for key in (schema.KEYPOINTS_2D, schema.SCORES, schema.INTRINSICS)
-            if schema.LABELLED + key in batch
-        }
-        outputs = self.call(inputs, training=True)
-        joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
-        truth = normalization.normalize_per_pose(
-            batch[schema.LABELLED + schema.JOINTS_3D],
-            tf.cast(
-                batch[schema.LABELLED + schema.JOINTS_3D_VALID], tf.float32
-            ),
-            self.skeleton,
-        )
-        # Both in units of their mean distance from the root: most methods
-        # have no scale. That of a metric method counts.
-        scale = (
-            truth.scale
-            if self.metric
-            else normalization.mean_distance(joints, truth.mask, self.skeleton)
-        )
-        error = pose.joint_error(
-            safe_ops.divide(joints, scale), truth.points, truth.mask, power=2
-        )
-        return self._mean(error, outputs["valid"])
-
-    def _mean(self, per_example: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-        """This replica's share of the mean over the global batch."""
-        per_example = tf.cast(per_example, tf.float32)
-        if per_example.shape.rank != 1:
-            raise ValueError(
-                "A loss term must be one value per example, [B]. Received: "
-                f"{per_example.shape}."
-            )
-        counted = tf.where(valid, per_example, tf.zeros_like(per_example))
-        # Gradients and logs are summed over replicas.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return tf.reduce_mean(counted) / replicas
-
-    def _decayed(self, network: str, gradients) -> list[tf.Tensor]:
-        """Adds the gradient of weight_decay / 2 |w|^2."""
-        decay = getattr(self.config, "weight_decay", 0.0)
-        decay /= tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.networks[network].trainable_variables
-        return [
-            gradient + decay * variable.value if decay else gradient
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
-
-    def _state_variables(self) -> list[keras.Variable]:
-        return [
-            variable
-            for network in self.networks.values()
-            for variable in network.non_trainable_weights
-        ]
-
-    def _seeds(self, batch) -> list[tuple[keras.Variable, tf.Tensor]]:
-        """Values for the layers' seed states, from (seed, step, example)."""
-        seeds = []
-        for name, network in self.networks.items():
-            kept = {id(v) for v in network.non_trainable_weights}
-            for i, variable in enumerate(
-                v for v in network.non_trainable_variables if id(v) not in kept
-            ):
-                pair = randomness.bits(
-                    self.seed,
-                    batch[schema.STEP],
-                    batch[schema.INDEX][:1],
-                    stream=f"{name}/{i}",
-                    shape=(2,),
-                )
-                seeds.append((variable, tf.cast(pair[0], variable.dtype)))
-        return seeds
-
 
 def over_valid(logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Turns means over a global batch into means over its valid examples."""
@@ -495,11 +309,6 @@ def over_valid(logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         else tf.math.divide_no_nan(value, logs["valid"])
         for name, value in logs.items()
     }
-
-
-def _current(scope: keras.StatelessScope, variable) -> tf.Tensor:
-    value = scope.get_current_value(variable)
-    return tf.convert_to_tensor(variable.value if value is None else value)
 
 
 def apply_if(condition: tf.Tensor | None, action) -> None:

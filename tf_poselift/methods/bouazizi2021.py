@@ -88,6 +88,7 @@ class Config:
     schedule: Literal["constant", "cosine"] = "constant"  # to 0 at total_steps
     epsilon: float = 1e-8  # of Adam, in the authors' framework
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used; Kudo, Sec. 5.2
     labelled_weight: float = 1.0  # of the supervised term
 

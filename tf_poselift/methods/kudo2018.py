@@ -83,6 +83,7 @@ class Config:
     saturating: bool = False  # Eq. 2 as printed for the lifter
     accuracy_cap: float = 0.9  # the gate, Sec. 4.2; 1 switches it off
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used; Sec. 5.2
     labelled_weight: float = 1.0  # of the supervised term
     # Beyond the paper; see above.

@@ -49,6 +49,7 @@ class Config:
     decay_rate: float = 0.96
     epsilon: float = 1e-8  # of Adam, in the authors' framework
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
 
 
 def batch_spec(config: Config) -> schema.BatchSpec:

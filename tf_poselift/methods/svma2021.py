@@ -96,6 +96,7 @@ class Config:
     svma_weight: float = 10.0  # lambda_5
     penalty_weight: float = 10.0  # lambda_gp, Eq. 10; ours
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used
     labelled_weight: float = 1.0  # of the supervised term
 

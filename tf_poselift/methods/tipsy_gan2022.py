@@ -80,6 +80,7 @@ class Config:
     label_flip: float = 0.05  # chance that the discriminator's labels flip
     facing_weight: float = 0.0  # Kudo 2018, Eq. 3; 0 switches it off
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used; Kudo 2018, 5.2
     labelled_weight: float = 1.0  # of the supervised term
 

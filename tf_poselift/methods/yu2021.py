@@ -96,6 +96,7 @@ class Config:
     bone_frames: int = 10  # largest l, Eq. 5; ours
     elevation: float = 20.0  # degrees, Eq. 8; ours
     average_decay: float = 0.0  # of the averaged weights; 0: no average
+    joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used; Kudo 5.2
     labelled_weight: float = 1.0  # of the supervised term
 

@@ -109,6 +109,9 @@ def continued_statistics(
     there = read_settings(folder)
     if there is None:
         return None
+    # A field that the run does not have yet was as it is by default.
+    default = config_lib.to_json(methods.load(settings.method).Config())
+    there["config"] = default | there.get("config", {})
     old, new = _fixed(there), fixed(settings)
     different = [
         f"{key} (there: {old.get(key)}, asked for: {new.get(key)})"

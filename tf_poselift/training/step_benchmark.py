@@ -25,9 +25,10 @@ from tf_poselift.data import tables
 from tf_poselift.methods import base
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
-from tf_poselift.training import training
+from tf_poselift.training import training_data
 
 FRAMES, VIEWS = 100, 4  # of a clip
+_LIMITS = ("plain", "xla")  # the bare products, without and with XLA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,40 +107,12 @@ def measure(
     model, sampler = build(
         method, batch_size, precision, overrides, skeleton, clips
     )
-    loops = loop.Loop(model, sampler), loop.Loop(model, _SameBatch(sampler))
     products = products_of(model, sampler.draw(0))
-    bare = [_bare(products, jit_compile=jit) for jit in (False, True)]
-
-    def run_steps(which: loop.Loop, first: int) -> float:
-        start = time.perf_counter()
-        logs, _ = which.run(
-            tf.constant(first, tf.int64), tf.constant(steps, tf.int64)
-        )
-        float(logs["lifter_loss"])  # waits for the device
-        return (time.perf_counter() - start) / steps
-
-    def run_products(function) -> float:
-        start = time.perf_counter()
-        for _ in range(steps):
-            results = function()
-        results[-1].numpy()
-        return (time.perf_counter() - start) / steps
-
-    start = time.perf_counter()
-    run_steps(loops[0], 0)
-    compiled = time.perf_counter() - start
-    run_steps(loops[1], 0)
-    for function in bare:
-        run_products(function)
-    times = [
-        (
-            *(run_steps(each, (1 + r) * steps) for each in loops),
-            min(run_products(f) for f in bare),
-        )
-        for r in range(rounds)
-    ]
-    step, _, product = (statistics.median(t) for t in zip(*times, strict=True))
-    ratio = statistics.median(p / s for s, _, p in times)
+    first, times = _time(model, sampler, products, steps, rounds)
+    step = statistics.median(times["step"])
+    bare = min((times[name] for name in _LIMITS), key=statistics.median)
+    product = statistics.median(bare)
+    ratio = _median_ratio(bare, times["step"])
     gflop = sum(p.flops for p in products) / 1e9
     return Result(
         method=method,
@@ -154,10 +127,61 @@ def measure(
         products_gflops=gflop / product,
         ratio=ratio,
         outside_percent=100.0 * (1.0 - ratio),
-        input_percent=100.0 * statistics.median(1 - f / s for s, f, _ in times),
-        compile_seconds=compiled - steps * step,
+        input_percent=100.0
+        * (1.0 - _median_ratio(times["fed"], times["step"])),
+        compile_seconds=steps * (first - step),
         peak_memory_gib=_peak_memory() / 2**30,
     )
+
+
+def _time(
+    model: base.PoseLifter,
+    sampler: sampling.Sampler,
+    products: list[Product],
+    steps: int,
+    rounds: int,
+) -> tuple[float, dict[str, list[float]]]:
+    """Returns the seconds of a step in the first call, which compiles, and of
+    everything that is timed in turn, one entry a round.
+    """
+    whole = loop.Loop(model, sampler)
+    fed = loop.Loop(model, _SameBatch(sampler))
+    plain, xla = (_bare(products, jit_compile=jit) for jit in (False, True))
+    timed = {
+        "step": lambda round_: _step_seconds(whole, round_ * steps, steps),
+        "fed": lambda round_: _step_seconds(fed, round_ * steps, steps),
+        "plain": lambda _: _products_seconds(plain, steps),
+        "xla": lambda _: _products_seconds(xla, steps),
+    }
+    first = {name: call(0) for name, call in timed.items()}["step"]
+    times = {name: [] for name in timed}
+    for round_ in range(1, rounds + 1):
+        # What comes after something else finds the caches cold: every other
+        # round goes backwards.
+        for name in list(timed)[:: 1 if round_ % 2 else -1]:
+            times[name].append(timed[name](round_))
+    return first, times
+
+
+def _median_ratio(above: list[float], below: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def _step_seconds(training_loop: loop.Loop, first: int, steps: int) -> float:
+    start = time.perf_counter()
+    logs, _ = training_loop.run(
+        tf.constant(first, tf.int64), tf.constant(steps, tf.int64)
+    )
+    float(logs["lifter_loss"])  # waits for the device
+    return (time.perf_counter() - start) / steps
+
+
+def _products_seconds(function, times: int) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        results = function()
+    results[-1].numpy()  # waits for the device
+    return (time.perf_counter() - start) / times
 
 
 def _peak_memory() -> int:
@@ -205,7 +229,7 @@ def build(
     )
     return (
         run_folder.build_method(settings, make(table, config) if make else {}),
-        training.make_sampler(module, config, table, seed=0),
+        training_data.make_sampler(module, config, table, seed=0),
     )
 
 

@@ -1,7 +1,10 @@
 """The trained lifter that a method learns from, where it does."""
 
+import tensorflow as tf
+
 from tf_poselift.data import tables
 from tf_poselift.training import run_folder
+from tf_poselift.training import strategies
 
 
 def check(module, config, teacher: str | None) -> None:
@@ -19,6 +22,17 @@ def check(module, config, teacher: str | None) -> None:
             f"`{name}` with this config has no use for a teacher. Received: "
             f"`--teacher={teacher}`."
         )
+
+
+def load(
+    teacher: str | None, strategy: tf.distribute.Strategy | None
+) -> run_folder.Run | None:
+    """Returns the run that is learned from, if any."""
+    if not teacher:
+        return None
+    # Under a strategy every replica gets its own copy of the weights.
+    with strategies.scope(strategy):
+        return run_folder.load(teacher)
 
 
 def describe(

@@ -10,13 +10,11 @@ import tensorflow as tf
 
 from tf_poselift import config as config_lib
 from tf_poselift import methods
-from tf_poselift import skeletons
 from tf_poselift.data import noise as noise_lib
-from tf_poselift.data import prepared
-from tf_poselift.data import reader
 from tf_poselift.data import sampling
 from tf_poselift.data import streaming
 from tf_poselift.data import tables
+from tf_poselift.methods import base
 from tf_poselift.training import best as best_lib
 from tf_poselift.training import checkpoints
 from tf_poselift.training import loop
@@ -25,9 +23,8 @@ from tf_poselift.training import session
 from tf_poselift.training import strategies
 from tf_poselift.training import summaries
 from tf_poselift.training import teachers
+from tf_poselift.training import training_data
 from tf_poselift.training import workers as workers_lib
-
-_CLIPS_OF_A_STREAM = 8  # in memory
 
 
 def train(
@@ -98,144 +95,153 @@ def train(
     config = config_lib.override(module.Config(), overrides)
     if batch_size is not None:
         config = dataclasses.replace(config, batch_size=batch_size)
-    device_strategy = strategies.make(strategy)
-    team = workers_lib.Workers(device_strategy)
-    check_batch(config.batch_size, device_strategy)
+    noise = config_lib.override(noise_lib.Noise(), noise) if noise else None
+    data = training_data.TrainingData(
+        dataset, data_dir, skeleton, noise, seed, flip, stream, shuffle_buffer
+    )
+    team = workers_lib.Workers(strategies.make(strategy))
+    check_batch(config.batch_size, team.strategy)
     teachers.check(module, config, teacher)
-    if stream:
-        _check_stream(module, dataset, skeleton, noise)
+    data.check(method)
+    lengths = {
+        "steps": steps,
+        "patience": patience,
+        "save_every": save_every,
+        "log_every": log_every,
+    }
     with team.watched():
-        split = _some_clips(dataset, data_dir) if stream else "train"
-        table, held_out = _read(dataset, split, data_dir, skeleton, patience)
-        kind_of_noise = config_lib.override(noise_lib.Noise(), noise)
-        if noise:
-            table = noise_lib.apply(table, kind_of_noise, seed=seed)
-        # Under a strategy every replica gets its own copy of the weights.
-        with strategies.scope(device_strategy):
-            learned_from = run_folder.load(teacher) if teacher else None
-        settings = run_folder.Settings(
-            method=method,
-            config=config_lib.to_json(config),
-            skeleton=table.skeleton.to_dict(),
-            dataset=dataset,
-            data=table.datasets,
-            batch_size=config.batch_size,
-            seed=seed,
-            precision=precision,
-            flip=flip,
-            noise=config_lib.to_json(kind_of_noise) if noise else {},
-            **teachers.describe(learned_from, table),
-            strategy=strategy,
-            commit=run_folder.commit(),
+        table, held_out = data.read(needs_held_out=patience is not None)
+        teacher_run = teachers.load(teacher, team.strategy)
+        settings = _settings(
+            method, config, data, table, teacher_run, precision, strategy
         )
-        print(
-            f"{method} on {', '.join(table.datasets)} "
-            f"({'streamed' if stream else table.num_rows} frames, "
-            f"{table.num_views} views, `{table.skeleton.name}`), seed {seed}, "
-            f"{precision}, {_where(device_strategy)}; writes to {workdir}\n"
-            f"{config}",
-            flush=True,
+        _announce(settings, config, data, table, team, workdir)
+        _check_same(team, settings, data, lengths)
+        model, source = _begin(
+            workdir, settings, config, data, table, team, teacher_run, debug_nan
         )
-        drawn_from = None
-        if stream:
-            drawn_from = streaming.Stream(
-                dataset,
-                "train",
-                data_dir,
-                module.batch_spec(config),
-                batch_size=config.batch_size,
-                seed=seed,
-                flip=flip,
-                shuffle_buffer=shuffle_buffer,
-            )
-        lengths = {
-            "steps": steps,
-            "patience": patience,
-            "save_every": save_every,
-            "log_every": log_every,
-        }
-        asked_for = run_folder.fixed(settings) | lengths
-        asked_for |= {"stream": stream, "shuffle_buffer": shuffle_buffer}
-        team.check_same("settings", json.dumps(asked_for, sort_keys=True))
-        if debug_nan:
-            tf.debugging.enable_check_numerics()
-        model, source = _build(
-            module,
-            config,
-            settings,
-            table,
-            device_strategy,
-            team,
-            workdir=workdir,
-            stream=drawn_from,
-            teacher=learned_from.method if learned_from else None,
-            jit_compile=not debug_nan,
-        )
-        measures = team.is_chief and held_out is not None
-        return session.Session(
-            model,
-            loop.Loop(model, source, device_strategy),
-            team,
-            checkpoints.Checkpoints(model, workdir, keep=keep),
-            best_lib.Best(model, held_out, workdir) if measures else None,
-            summaries.Summaries(model, table, workdir)
-            if team.is_chief
-            else None,
-            workdir,
+        return _session(
+            model, source, table, held_out, team, workdir, keep
         ).run(**lengths)
 
 
-def _build(
-    module,
+def _settings(
+    method: str,
     config,
-    settings: run_folder.Settings,
+    data: training_data.TrainingData,
     table: tables.Table,
-    strategy,
+    teacher_run: run_folder.Run | None,
+    precision: str,
+    strategy: str,
+) -> run_folder.Settings:
+    return run_folder.Settings(
+        method=method,
+        config=config_lib.to_json(config),
+        skeleton=table.skeleton.to_dict(),
+        dataset=data.dataset,
+        data=table.datasets,
+        batch_size=config.batch_size,
+        seed=data.seed,
+        precision=precision,
+        flip=data.flip,
+        noise=config_lib.to_json(data.noise) if data.noise else {},
+        **teachers.describe(teacher_run, table),
+        strategy=strategy,
+        commit=run_folder.commit(),
+    )
+
+
+def _announce(
+    settings: run_folder.Settings,
+    config,
+    data: training_data.TrainingData,
+    table: tables.Table,
     team: workers_lib.Workers,
-    *,
     workdir: pathlib.Path,
-    stream: streaming.Stream | None,
-    **kwargs,
-):
-    """Returns the method and where its batches come from; begins a run."""
+) -> None:
+    """Prints what is trained on what, and where it will stand."""
+    replicas = team.strategy.num_replicas_in_sync if team.strategy else 1
+    device = tf.config.list_logical_devices()[-1].device_type
+    print(
+        f"{settings.method} on {', '.join(table.datasets)} "
+        f"({'streamed' if data.stream else table.num_rows} frames, "
+        f"{table.num_views} views, `{table.skeleton.name}`), "
+        f"seed {settings.seed}, {settings.precision}, {replicas} replica(s) on "
+        f"{device}; writes to {workdir}\n{config}",
+        flush=True,
+    )
+
+
+def _check_same(
+    team: workers_lib.Workers,
+    settings: run_folder.Settings,
+    data: training_data.TrainingData,
+    lengths: dict[str, int | None],
+) -> None:
+    """Raises ValueError if another worker was asked for something else."""
+    asked_for = run_folder.fixed(settings) | lengths
+    asked_for |= {"stream": data.stream, "shuffle_buffer": data.shuffle_buffer}
+    team.check_same("settings", json.dumps(asked_for, sort_keys=True))
+
+
+def _begin(
+    workdir: pathlib.Path,
+    settings: run_folder.Settings,
+    config,
+    data: training_data.TrainingData,
+    table: tables.Table,
+    team: workers_lib.Workers,
+    teacher_run: run_folder.Run | None,
+    debug_nan: bool,
+) -> tuple[base.PoseLifter, sampling.Sampler | streaming.Stream]:
+    """Returns the method and where its batches come from.
+
+    Makes the run folder, if the run does not continue the one that is there.
+    """
+    if debug_nan:
+        tf.debugging.enable_check_numerics()
     statistics = run_folder.continued_statistics(workdir, settings)
     is_new = statistics is None
     if is_new:
-        make = getattr(module, "statistics", None)
+        make = getattr(methods.load(settings.method), "statistics", None)
         statistics = make(table, config) if make else {}
-    with strategies.scope(strategy):
-        model = run_folder.build_method(settings, statistics, **kwargs)
-        source = stream or make_sampler(
-            module,
-            config,
-            table,
-            seed=settings.seed,
-            flip=settings.flip,
+    with strategies.scope(team.strategy):
+        model = run_folder.build_method(
+            settings,
+            statistics,
+            teacher=teacher_run.method if teacher_run else None,
+            jit_compile=not debug_nan,
         )
+        source = data.batches(settings.method, config, table)
     if is_new and team.is_chief:
         run_folder.create(workdir, settings, statistics)
     return model, source
 
 
-def make_sampler(
-    module, config, table: tables.Table, *, seed: int, flip: bool = False
-) -> sampling.Sampler:
-    """Returns a sampler of the batches that a method module asks for."""
-    derived = getattr(module, "derived", None)
-    return sampling.Sampler(
-        table,
-        module.batch_spec(config),
-        batch_size=config.batch_size,
-        seed=seed,
-        flip=flip,
-        derived=derived(table, config) if derived else None,
+def _session(
+    model: base.PoseLifter,
+    source: sampling.Sampler | streaming.Stream,
+    table: tables.Table,
+    held_out: tables.Table | None,
+    team: workers_lib.Workers,
+    workdir: pathlib.Path,
+    keep: int | None,
+) -> session.Session:
+    """Puts together what takes part; of several processes the chief writes."""
+    best = written = None
+    if team.is_chief:
+        written = summaries.Summaries(model, table, workdir)
+        if held_out is not None:
+            best = best_lib.Best(model, held_out, workdir)
+    return session.Session(
+        method=model,
+        training_loop=loop.Loop(model, source, team.strategy),
+        workers=team,
+        kept=checkpoints.Checkpoints(model, workdir, keep=keep),
+        best=best,
+        written=written,
+        workdir=workdir,
     )
-
-
-def _where(strategy) -> str:
-    devices = tf.config.list_logical_devices()[-1].device_type
-    replicas = strategy.num_replicas_in_sync if strategy else 1
-    return f"{replicas} replica(s) on {devices}"
 
 
 def check_batch(batch_size: int, strategy) -> None:
@@ -246,39 +252,3 @@ def check_batch(batch_size: int, strategy) -> None:
             f"`batch_size` must be a multiple of the {replicas} replicas. "
             f"Received: {batch_size}."
         )
-
-
-def _check_stream(module, dataset, skeleton, noise) -> None:
-    """Raises ValueError for what needs the whole split, or a table."""
-    name = module.__name__.rpartition(".")[2]
-    for wanted, what in (
-        (hasattr(module, "statistics"), f"`{name}` (its `statistics`)"),
-        (hasattr(module, "derived"), f"`{name}` (its `derived` arrays)"),
-        ("," in dataset, "several data sets"),
-        (bool(skeleton), "`skeleton`"),
-        (bool(noise), "`noise`"),
-    ):
-        if wanted:
-            raise ValueError(
-                f"`stream` must be off for {what}: it needs the training split "
-                "as a whole. Train without it, or on a part that fits."
-            )
-
-
-def _some_clips(dataset, data_dir) -> str:
-    """Returns the first clips of the training split, to draw pictures of."""
-    splits = prepared.open_builder(dataset, data_dir).info.splits
-    return f"train[:{min(_CLIPS_OF_A_STREAM, splits['train'].num_examples)}]"
-
-
-def _read(dataset, split, data_dir, skeleton: str | None, patience):
-    """Returns the training split, and the held-out clips or None."""
-    wanted = skeletons.load(skeleton) if skeleton else None
-    table = reader.read(dataset, split, data_dir, skeleton=wanted)
-    held_out = best_lib.held_out(dataset, data_dir, table.skeleton)
-    if patience is not None and held_out is None:
-        raise ValueError(
-            "`patience` needs a `validation` split of every data set. "
-            f"Received: `{dataset}`, without."
-        )
-    return table, held_out

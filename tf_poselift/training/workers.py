@@ -30,21 +30,22 @@ class Workers:
     """The processes that train together; without a cluster only this one.
 
     Args:
-      strategy: the strategy, or None for one device.
+      strategy: where the replicas run, of all processes; None: one device.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None):
         several = isinstance(
             strategy, tf.distribute.MultiWorkerMirroredStrategy
         )
-        self._strategy = strategy if several else None
+        self.strategy = strategy
+        self._several = strategy if several else None
 
     @property
     def is_chief(self) -> bool:
         """Whether this process writes checkpoints, logs and tables."""
-        if self._strategy is None:
+        if self._several is None:
             return True
-        task = self._strategy.cluster_resolver
+        task = self._several.cluster_resolver
         jobs = task.cluster_spec().jobs
         return task.task_type == "chief" or (
             "chief" not in jobs and task.task_id == 0
@@ -78,7 +79,7 @@ class Workers:
         try:
             yield
         except _SIGNS as error:
-            if self._strategy is None:
+            if self._several is None:
                 raise
             raise Lost(
                 "Another worker of this run has ended or cannot be reached "
@@ -88,14 +89,14 @@ class Workers:
             ) from error
 
     def _sum(self, value: int) -> int:
-        if self._strategy is None:
+        if self._several is None:
             return value
-        devices = len(self._strategy.extended.worker_devices)
-        values = self._strategy.experimental_distribute_values_from_function(
+        devices = len(self._several.extended.worker_devices)
+        values = self._several.experimental_distribute_values_from_function(
             # Once for a process, not for each of its replicas.
             lambda context: tf.constant(
                 0 if context.replica_id_in_sync_group % devices else value,
                 tf.int64,
             )
         )
-        return int(self._strategy.reduce("SUM", values, axis=None))
+        return int(self._several.reduce("SUM", values, axis=None))

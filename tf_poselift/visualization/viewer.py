@@ -131,12 +131,6 @@ def _lay_out(figure, scene: scene_lib.Scene, names, duration: float) -> None:
     figure.update_yaxes(
         range=[high[1], low[1]], visible=False, scaleanchor="x", scaleratio=1
     )
-    low, high = scene.limits_3d()
-    # A cube, which looks as large from every side.
-    centre, half = (low + high) / 2.0, (high - low).max() / 2.0
-    low, high = centre - half, centre + half
-    limits = ((low[0], high[0]), (low[2], high[2]), (-high[1], -low[1]))
-    titles = ("right", "away from the camera", "up")
     figure.update_scenes(
         aspectmode="manual",
         aspectratio=dict.fromkeys("xyz", 1.6),
@@ -144,15 +138,37 @@ def _lay_out(figure, scene: scene_lib.Scene, names, duration: float) -> None:
             "eye": {"x": 0.45, "y": -1.4, "z": 0.35},
             "projection": {"type": "orthographic"},
         },
-        **{
-            f"{axis}axis": {
-                "range": list(limit),
-                "title": {"text": title},
-                "showticklabels": False,
-            }
-            for axis, limit, title in zip("xyz", limits, titles, strict=True)
-        },
+        **_axes_3d(scene),
     )
+    figure.update_layout(
+        template="plotly_white",
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        legend={"orientation": "h", "x": 0.4, "y": 1.06, "xanchor": "center"},
+        # Turned by hand, it stays so from frame to frame.
+        uirevision="kept",
+        **_player(names, duration),
+    )
+
+
+def _axes_3d(scene: scene_lib.Scene) -> dict[str, dict]:
+    """Returns the axes of a cube, which looks as large from every side."""
+    low, high = scene.limits_3d()
+    centre, half = (low + high) / 2.0, (high - low).max() / 2.0
+    low, high = centre - half, centre + half
+    limits = ((low[0], high[0]), (low[2], high[2]), (-high[1], -low[1]))
+    titles = ("right", "away from the camera", "up")
+    return {
+        f"{axis}axis": {
+            "range": list(limit),
+            "title": {"text": title},
+            "showticklabels": False,
+        }
+        for axis, limit, title in zip("xyz", limits, titles, strict=True)
+    }
+
+
+def _player(names: list[str], duration: float) -> dict[str, list]:
+    """Returns the buttons and the slider; a frame lasts `duration` ms."""
     now = {
         "mode": "immediate",
         "fromcurrent": True,
@@ -161,38 +177,27 @@ def _lay_out(figure, scene: scene_lib.Scene, names, duration: float) -> None:
         "frame": {"duration": duration, "redraw": True},
     }
     stop = now | {"frame": {"duration": 0, "redraw": True}}
-    buttons = [
-        {"label": "Play", "method": "animate", "args": [None, now]},
-        {"label": "Pause", "method": "animate", "args": [[None], stop]},
-    ]
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "x": 0.4, "y": 1.06, "xanchor": "center"},
-        # Turned by hand, it stays so from frame to frame.
-        uirevision="kept",
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "left",
-                "x": 0.0,
-                "y": 0.0,
-                "xanchor": "left",
-                "yanchor": "top",
-                "pad": {"t": 25},
-                "buttons": buttons,
-            }
+    buttons = {
+        "type": "buttons",
+        "direction": "left",
+        "x": 0.0,
+        "y": 0.0,
+        "xanchor": "left",
+        "yanchor": "top",
+        "pad": {"t": 25},
+        "buttons": [
+            {"label": "Play", "method": "animate", "args": [None, now]},
+            {"label": "Pause", "method": "animate", "args": [[None], stop]},
         ],
-        sliders=[
-            {
-                "x": 0.16,
-                "len": 0.84,
-                "y": 0.0,
-                "currentvalue": {"prefix": "frame "},
-                "steps": [
-                    {"label": name, "method": "animate", "args": [[name], stop]}
-                    for name in names
-                ],
-            }
+    }
+    slider = {
+        "x": 0.16,
+        "len": 0.84,
+        "y": 0.0,
+        "currentvalue": {"prefix": "frame "},
+        "steps": [
+            {"label": name, "method": "animate", "args": [[name], stop]}
+            for name in names
         ],
-    )
+    }
+    return {"updatemenus": [buttons], "sliders": [slider]}

@@ -1,0 +1,88 @@
+"""The half of a method that lifts what it is given, as it is served."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tf_poselift import normalization
+from tf_poselift import schema
+from tf_poselift.geometry import safe_ops
+from tf_poselift.networks import completion
+
+
+class Serving:
+    """Part of `base.PoseLifter`, whose attributes it uses."""
+
+    def use_averages(self) -> None:
+        """Overwrites the served networks with their averages, if any."""
+        for average in self.averages.values():
+            average.copy_to_network()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the served networks hold their averages, if any."""
+        kept = {
+            name: [tf.identity(weight.value) for weight in network.weights]
+            for name, network in self.networks.items()
+            if name in self.averages
+        }
+        self.use_averages()
+        try:
+            yield
+        finally:
+            for name, values in kept.items():
+                weights = self.networks[name].weights
+                for weight, value in zip(weights, values, strict=True):
+                    weight.assign(value)
+
+    def serve(
+        self,
+        keypoints_2d: tf.Tensor,
+        scores: tf.Tensor,
+        intrinsics: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Lifts poses to the units of the served signature.
+
+        With `joint_drop`, joints that were not seen are filled in first
+        (`completion.fill`), the root, too, if at least half of them are seen.
+
+        Args:
+          keypoints_2d: [B, J, 2] pixels.
+          scores: [B, J]; 0 = missing.
+          intrinsics: [B, 3, 3] of the cameras, for a `calibrated` method; it
+            takes the training cameras' mean without.
+
+        Returns:
+          `joints_3d` [B, J, 3]: root-relative, camera axes, the mean distance
+          of the seen non-root joints from the root is 1. `scale` [B]: mm per
+          unit, 0 if the method does not know it. `valid` [B] bool; other rows
+          are 0.
+        """
+        seen = tf.greater(scores, 0.0)
+        if completion.NAME in self.networks:
+            keypoints_2d, scores = completion.fill(
+                self.networks[completion.NAME], keypoints_2d, scores
+            )
+        inputs = {schema.KEYPOINTS_2D: keypoints_2d, schema.SCORES: scores}
+        if intrinsics is not None:
+            inputs[schema.INTRINSICS] = intrinsics
+        outputs = self(inputs, training=False)
+        joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
+        seen &= outputs["valid"][:, tf.newaxis]
+        size = normalization.mean_distance(
+            joints, tf.cast(seen, tf.float32), self.skeleton
+        )
+        # Coordinates far out of any image overflow.
+        known = (size[:, 0, 0] > 0.0) & tf.math.is_finite(size[:, 0, 0])
+        valid = outputs["valid"] & known
+        scale = size[:, 0, 0] if self.metric else tf.zeros_like(size[:, 0, 0])
+        return {
+            schema.JOINTS_3D: tf.where(
+                valid[:, tf.newaxis, tf.newaxis],
+                safe_ops.divide(joints, size),
+                tf.zeros_like(joints),
+            ),
+            "scale": tf.where(valid, scale, tf.zeros_like(scale)),
+            "valid": valid,
+        }
