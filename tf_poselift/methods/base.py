@@ -254,9 +254,20 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
             self._compiled_apply[name](*gradients)
 
     def _apply(self, name: str, gradients) -> None:
-        self.optimizers[name].apply(
-            list(gradients), self.networks[name].trainable_variables
-        )
+        """Updates with the gradient of weight_decay / 2 |w|^2 added.
+
+        It is added here, where the weights are read anyway.
+        """
+        variables = self.networks[name].trainable_variables
+        decay = getattr(self.config, "weight_decay", 0.0)
+        # Gradients are summed over replicas.
+        decay /= tf.distribute.get_strategy().num_replicas_in_sync
+        if decay:
+            gradients = [
+                gradient + decay * variable.value
+                for gradient, variable in zip(gradients, variables, strict=True)
+            ]
+        self.optimizers[name].apply(list(gradients), variables)
 
     def apply_state(self, state: list[tf.Tensor]) -> None:
         """Stores what `gradients` returned as `state`."""

@@ -58,11 +58,8 @@ class Gradients:
                 for variable in self._state_variables()
             ]
         gradients = {
-            network: self._decayed(
-                network,
-                tape.gradient(
-                    total, self.networks[network].trainable_variables
-                ),
+            network: tape.gradient(
+                total, self.networks[network].trainable_variables
             )
             for network, total in totals.items()
         }
@@ -150,16 +147,6 @@ class Gradients:
         # Gradients and logs are summed over replicas.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return tf.reduce_mean(counted) / replicas
-
-    def _decayed(self, network: str, gradients) -> list[tf.Tensor]:
-        """Adds the gradient of weight_decay / 2 |w|^2."""
-        decay = getattr(self.config, "weight_decay", 0.0)
-        decay /= tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.networks[network].trainable_variables
-        return [
-            gradient + decay * variable.value if decay else gradient
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
 
     def _state_variables(self) -> list[keras.Variable]:
         return [
