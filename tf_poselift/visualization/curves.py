@@ -23,6 +23,7 @@ COLOURS = (
     "#E69F00",
     "#4D4D4D",
 )
+_MARKERS = "osD^"  # the next one when the colours come round
 _INK = "#222222"
 _FAINT = "#8A8A8A"
 
@@ -35,7 +36,7 @@ class Curve:
       label: its name; the same curve has the same label in every panel.
       steps: [S] numbers of updates.
       values: [R, S], one row for every seed.
-      colour: index into `COLOURS`, taken round.
+      colour: index into `COLOURS`, taken round with another marker.
       dashed: tells apart two lines of one colour; it has no band.
     """
 
@@ -107,7 +108,8 @@ def _draw(axes: mpl_axes.Axes, name: str, curves: Sequence[Curve]) -> None:
                 f"`values` of the curve `{curve.label}` must have shape [*, "
                 f"{len(curve.steps)}]. Received: {values.shape}."
             )
-        colour = COLOURS[curve.colour % len(COLOURS)]
+        turn, colour = divmod(curve.colour, len(COLOURS))
+        colour = COLOURS[colour]
         if not curve.dashed:
             axes.fill_between(
                 curve.steps,
@@ -123,8 +125,10 @@ def _draw(axes: mpl_axes.Axes, name: str, curves: Sequence[Curve]) -> None:
             color=colour,
             linestyle=(0, (3, 1.5)) if curve.dashed else "-",
             linewidth=1.8,
-            marker="" if curve.dashed else "o",
-            markersize=3,
+            # A dashed line has one at its end, or it would look as another's.
+            marker=_MARKERS[turn % len(_MARKERS)],
+            markevery=[-1] if curve.dashed else None,
+            markersize=4,
             label=curve.label,
         )
     axes.set_title(name, fontsize=10, color=_INK, loc="left")
