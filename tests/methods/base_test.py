@@ -139,6 +139,42 @@ def test_compiled_equals_plain():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+def uses_xla(call) -> bool:
+    """Whether a function that `call` calls must be compiled with XLA."""
+    graph = tf.function(call).get_concrete_function().graph
+    return any(
+        operation.node_def.attr["_XlaMustCompile"].b
+        for operation in graph.get_operations()
+        if operation.type in ("PartitionedCall", "StatefulPartitionedCall")
+    )
+
+
+@pytest.mark.parametrize("with_xla", [True, False])
+def test_both_halves_of_an_update_are_compiled(with_xla):
+    method = Line(SKELETON, Config(), jit_compile=with_xla)
+    batch = make_batch(4)
+    gradients = method.gradients(batch).gradients["lifter"]
+    calls = [
+        lambda: method.gradients(batch).logs["valid"],
+        lambda: method.apply("lifter", gradients),
+    ]
+    assert [uses_xla(call) for call in calls] == [with_xla] * 2
+
+
+def test_large_batches_may_do_without_xla_on_a_cpu(monkeypatch):
+    monkeypatch.setattr(Line, "plain_from", 4)
+    method = Line(SKELETON, Config())
+
+    def compiled(count: int) -> bool:
+        batch = make_batch(count)
+        return uses_xla(lambda: method.gradients(batch).logs["valid"])
+
+    on_a_gpu = bool(tf.config.list_logical_devices("GPU"))
+    assert [compiled(3), compiled(4)] == [True, on_a_gpu]
+    few, many = (method.gradients(make_batch(n)) for n in (3, 4))
+    assert few.logs.keys() == many.logs.keys()
+
+
 def test_a_skipped_update_changes_nothing():
     method = Line(SKELETON, Config(skip=True))
     before = [v.numpy() for v in method.lifter.variables]

@@ -84,6 +84,11 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
     calibrated = False
     # Whether `call` gives the same for keypoints of any unit and origin.
     any_unit = True
+    # From this many examples on (of a replica) forward and backward pass run
+    # without XLA on a CPU, whose matrix products are 10 to 20 % slower than
+    # TensorFlow's; None: always with XLA. Batch norm and dropout, which only
+    # XLA fuses, cost more than that.
+    plain_from: int | None = None
     # The names of the networks that `call` uses; set before `add_network`.
     served: tuple[str, ...] = ("lifter",)
 
@@ -111,15 +116,17 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
         self.trackers = {
             name: keras.metrics.Mean(name=name) for name in self.logged
         }
+        # Of Keras, for `fit`; it sets `self.jit_compile`, which is not ours.
+        super().compile(optimizer=None, jit_compile=False)
+        self._with_xla = jit_compile
+        self._plain_gradients = tf.function(self.traceable_gradients)
         self._compiled_gradients = tf.function(
             self.traceable_gradients, jit_compile=jit_compile
         )
-        self._jit_compile = jit_compile
         self._compiled_apply = {}
         self._compiled_average = tf.function(
             self._average, jit_compile=jit_compile
         )
-        super().compile(optimizer=None, jit_compile=False)
         if self._joint_drop:
             self._add_completion()
 
@@ -179,7 +186,7 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
         self.optimizers[name] = optimizer
         self._compiled_apply[name] = tf.function(
             lambda *gradients: self._apply(name, gradients),
-            jit_compile=self._jit_compile,
+            jit_compile=self._with_xla,
         )
         decay = getattr(self.config, "average_decay", 0.0)
         if decay and name in (*self.served, completion.NAME):
@@ -240,7 +247,18 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
 
     def gradients(self, batch: dict[str, tf.Tensor]) -> Update:
         """Returns this replica's gradients, new state and logs."""
+        if self._plain(batch):
+            return self._plain_gradients(batch)
         return self._compiled_gradients(batch)
+
+    def _plain(self, batch) -> bool:
+        examples = batch[schema.INDEX].shape[0]
+        return (
+            self.plain_from is not None
+            and examples is not None
+            and examples >= self.plain_from
+            and not tf.config.list_logical_devices("GPU")
+        )
 
     def traceable_gradients(self, batch: dict[str, tf.Tensor]) -> Update:
         """`gradients`, not compiled: for a caller's own `tf.function`."""

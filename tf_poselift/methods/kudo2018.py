@@ -128,6 +128,8 @@ def turn(
 class Method(base.PoseLifter):
     """See the module's docstring."""
 
+    plain_from = 512
+
     def __init__(self, skeleton: skeletons.Skeleton, config: Config, **kwargs):
         super().__init__(skeleton, config, **kwargs)
         if config.facing_weight:
