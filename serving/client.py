@@ -17,6 +17,8 @@ another signature that takes keypoints and scores, gives:
                           the visible joints from the root is 1
     scale      [N]        mm per unit; 0 if the model does not know it
     valid      [N]        false: the row could not be lifted and is zeros
+
+and `uncertainty` [N, J], in units of joints_3d, if the model offers it.
 """
 
 import argparse
@@ -35,6 +37,7 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 _OUTPUTS = {"joints_3d": np.float32, "scale": np.float32, "valid": bool}
+_OFFERED = {"uncertainty": np.float32}  # by some models
 
 
 class ServerError(RuntimeError):
@@ -86,7 +89,7 @@ class Client:
         )
 
     def lift(self, keypoints_2d: np.ndarray, scores: np.ndarray) -> Arrays:
-        """Returns `joints_3d`, `scale` and `valid` of N poses.
+        """Returns what the model answers for N poses, see above.
 
         Args:
           keypoints_2d: [N, J, 2] pixels, origin top left; J joints in the order
@@ -122,7 +125,9 @@ class Client:
             )
             for start in starts
         ]
-        return {k: np.concatenate([p[k] for p in parts]) for k in _OUTPUTS}
+        # The server may go to a version without one on the way.
+        names = [k for k in parts[0] if all(k in part for part in parts)]
+        return {k: np.concatenate([p[k] for p in parts]) for k in names}
 
     def _lift_part(self, keypoints_2d: np.ndarray, scores: np.ndarray):
         poses = self._transport.predict(
@@ -136,13 +141,14 @@ class Client:
             "scale": (rows,),
             "valid": (rows,),
         }
+        wanted |= {k: (rows, *joints) for k in _OFFERED if k in poses}
         if not joints or wanted.items() - shapes.items():
             raise ServerError(
                 f"The answer must have `joints_3d` [{rows}, J, 3], `scale` "
                 f"[{rows}] and `valid` [{rows}]. Received: {shapes}. Is it a "
                 "lifter, and the signature one of keypoints and scores?"
             )
-        return poses
+        return {name: poses[name] for name in wanted}
 
 
 class _Rest:
@@ -168,7 +174,10 @@ class _Rest:
             answer = json.loads(content)
             if status == 200:
                 given = answer["outputs"]
-                return {k: np.array(given[k], t) for k, t in _OUTPUTS.items()}
+                types = _OUTPUTS.items()
+                poses = {k: np.array(given[k], t) for k, t in types}
+                offered = [(k, t) for k, t in _OFFERED.items() if k in given]
+                return poses | {k: np.array(given[k], t) for k, t in offered}
             reason = answer["error"]
         except (
             *(ValueError, KeyError, TypeError),
@@ -419,6 +428,15 @@ def main() -> None:
     parser.add_argument(
         "--signature", default="serving_default", help="e.g. from_coco_17"
     )
+    parser.add_argument(
+        "--version", type=int, help="of the model; default: the latest"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds of one request"
+    )
+    parser.add_argument(
+        "--max_batch", type=int, default=1024, help="rows of one request"
+    )
     parser.add_argument("--out", help=".npz file to write")
     given = parser.parse_args()
     try:
@@ -427,7 +445,10 @@ def main() -> None:
             given.model,
             rest=given.rest,
             grpc=given.grpc,
+            version=given.version,
             signature=given.signature,
+            timeout=given.timeout,
+            max_batch=given.max_batch,
         )
         poses = client.lift(*read_keypoints(given.keypoints))
         if given.out:

@@ -49,6 +49,12 @@ _CHECKPOINT = flags.DEFINE_string(
     None,
     "Path of a checkpoint, or `best`; the newest by default.",
 )
+_UNCERTAINTY = flags.DEFINE_integer(
+    "uncertainty",
+    0,
+    "Also answers with `uncertainty`, from so many more lifts of every pose, "
+    "up to 5; 3 are good. By default there is none.",
+)
 
 
 def export() -> None:
@@ -56,6 +62,7 @@ def export() -> None:
     if kind in portable.FORMATS:
         portable.require(kind)
     run = run_folder.load(_WORKDIR.value, checkpoint=_CHECKPOINT.value)
+    run.method.offer_uncertainty(_UNCERTAINTY.value)
     print(
         f"Exports {run.settings['method']} at step {run.step} of "
         f"{_WORKDIR.value}, trained on {', '.join(run.settings['data'])}; "

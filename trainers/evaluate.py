@@ -45,6 +45,12 @@ _BY = flags.DEFINE_list(
     [],
     "Groups beside the actions: subject, scene, or several joined by +.",
 )
+_UNCERTAINTY = flags.DEFINE_integer(
+    "uncertainty",
+    0,
+    "Lifts every pose so many times more, up to 5, and tells how well the "
+    "uncertainty ranks the errors, as --uncertainty of serving/export.py.",
+)
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir",
     None,
@@ -66,6 +72,7 @@ def main(argv: list[str]) -> None:
             checkpoint=_CHECKPOINT.value,
             noise=_NOISE.value,
             by=_BY.value,
+            uncertainty=_UNCERTAINTY.value,
             output_dir=_OUTPUT_DIR.value,
         )
     except (ValueError, OSError) as error:

@@ -108,6 +108,24 @@ def test_noise_on_the_input_changes_the_scores(workdir, data_dir, tmp_path):
     assert floor[2] > floor[0]
 
 
+def test_uncertainty_is_compared_with_the_errors(
+    workdir, data_dir, tmp_path, capsys
+):
+    arguments = {
+        "dataset": "synthetic",
+        "data_dir": data_dir,
+        "output_dir": tmp_path,
+    }
+    results = evaluation.evaluate(workdir, uncertainty=2, **arguments)
+    assert "uncertainty: lifts 2\n" in capsys.readouterr().out
+    found = results["uncertainty"]
+    assert found["pa_mpjpe"] == pytest.approx(results["overall"]["pa_mpjpe"])
+    assert found["pa_mpjpe_best_half"] <= found["pa_mpjpe_most_certain_half"]
+    assert "uncertainty" not in evaluation.evaluate(workdir, **arguments)
+    with pytest.raises(ValueError, match="from 0 .none. to 5"):
+        evaluation.evaluate(workdir, uncertainty=6, **arguments)
+
+
 def test_averaged_weights_are_scored_beside_the_last(
     data_dir, tmp_path, capsys
 ):

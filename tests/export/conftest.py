@@ -19,6 +19,7 @@ class ToyLifter:
     calibrated = False
     any_unit = True
     served = ()
+    uncertainty_lifts = 0
 
     def __init__(self):
         self.skeleton = skeletons.load("human36m_17")

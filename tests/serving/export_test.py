@@ -75,6 +75,16 @@ def test_script_exports_to_other_runtimes(workdir, tmp_path, kind):
     assert "Serve it" not in done.stdout
 
 
+def test_script_refuses_an_uncertainty_of_too_many_lifts(workdir, tmp_path):
+    model_dir = tmp_path / "models"
+    done = _run(
+        f"--workdir={workdir}", f"--model_dir={model_dir}", "--uncertainty=6"
+    )
+    assert done.returncode == 1
+    assert "error: `uncertainty` must be from 0 (none) to 5" in done.stderr
+    assert not model_dir.exists()
+
+
 def test_script_ends_in_one_message_without_a_run(tmp_path):
     model_dir = tmp_path / "models"
     done = _run(f"--workdir={tmp_path}", f"--model_dir={model_dir}")

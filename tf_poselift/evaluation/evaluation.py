@@ -13,6 +13,7 @@ from tf_poselift.data import noise as noise_lib
 from tf_poselift.data import prepared
 from tf_poselift.data import reader
 from tf_poselift.data import tables
+from tf_poselift.evaluation import certainty
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import report
 from tf_poselift.evaluation import scores
@@ -30,6 +31,7 @@ def evaluate(
     checkpoint: str | None = None,
     noise: Sequence[str] = (),
     by: Sequence[str] = (),
+    uncertainty: int = 0,
     output_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Scores a run; prints a table, writes results.json and poses.png.
@@ -47,6 +49,8 @@ def evaluate(
       noise: FIELD=VALUE of `noise.Noise`, put on the 2D.
       by: groups beside the actions: "subject", "scene", or several labels
         joined by "+" ("subject+action").
+      uncertainty: how many times more poses are lifted, to tell how sure the
+        model is and how well that ranks its errors; 0: not asked.
       output_dir: by default `WORKDIR/evaluation/DATASET-SPLIT`, with the
         checkpoint and the noise behind it where they are given.
 
@@ -55,9 +59,11 @@ def evaluate(
 
     Raises:
       FileNotFoundError: no run, checkpoint or prepared data set there.
-      ValueError: no map to the model's skeleton, no 3D, nothing to evaluate.
+      ValueError: no map to the model's skeleton, no 3D, nothing to evaluate,
+        or no uncertainty of that number of lifts.
     """
     run = run_folder.load(workdir, checkpoint=checkpoint, averaged=False)
+    run.method.offer_uncertainty(uncertainty)
     _check_labels(by)
     folder = pathlib.Path(
         output_dir or _folder(workdir, dataset, split, checkpoint, noise)
@@ -74,6 +80,11 @@ def evaluate(
     )
     predictions, scored, last = _score(run.method, table)
     floor = prediction.predict(prediction.DepthZero(table.skeleton), table)
+    further = {}
+    if uncertainty:
+        further["uncertainty"] = {"lifts": uncertainty} | certainty.measure(
+            predictions, scored, table
+        )
     results = report.results(
         scored,
         dataset=dataset,
@@ -89,6 +100,7 @@ def evaluate(
         method=run.settings["method"],
         step=run.step,
         trained_on=run.settings["data"],
+        **further,
     )
     figure = report.pose_figure(
         predictions, scored, table, report.extremes(scored)
@@ -97,6 +109,8 @@ def evaluate(
     skeleton_plots.save(figure, folder / "poses.png")
     run_folder.write_json(folder / "results.json", results)
     print(report.text_table(results))
+    for name, value in results.get("uncertainty", {}).items():
+        print(f"uncertainty: {name} {value:.4g}")
     return results
 
 

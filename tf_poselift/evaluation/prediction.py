@@ -66,6 +66,8 @@ class Predictions:
       rows: [R] row of the table.
       views: [R] view of that row.
       metric: whether the unit is mm.
+      uncertainty: [R, J] where the method offers it, 1 is the mean distance of
+        the seen non-root joints from the root; else None.
     """
 
     joints_3d: np.ndarray
@@ -73,6 +75,7 @@ class Predictions:
     rows: np.ndarray
     views: np.ndarray
     metric: bool
+    uncertainty: np.ndarray | None = None
 
 
 def predict(
@@ -119,6 +122,7 @@ def predict(
     )
     lifted = np.zeros((len(rows), joints, 3), np.float32)
     valid = np.zeros(len(rows), bool)
+    uncertainty = []
     starts = range(0, len(rows), batch_size)
     for start in tqdm.tqdm(
         starts, desc="lifting", unit="batch", disable=not progress
@@ -131,7 +135,16 @@ def predict(
         valid[part] = outputs["valid"]
         if method.metric:
             lifted[part] *= outputs["scale"].numpy()[:, None, None]
-    return Predictions(lifted, valid, rows, views, method.metric)
+        if "uncertainty" in outputs:
+            uncertainty.append(outputs["uncertainty"].numpy())
+    return Predictions(
+        lifted,
+        valid,
+        rows,
+        views,
+        method.metric,
+        np.concatenate(uncertainty) if uncertainty else None,
+    )
 
 
 def _check_skeletons(model: skeletons.Skeleton, table: tables.Table) -> None:

@@ -51,6 +51,8 @@ def describe_method(method) -> dict[str, Any]:
             "serving_default": "the mean of the training cameras",
             "mean": np.asarray(method.statistics["intrinsics"]).tolist(),
         }
+    if method.uncertainty_lifts:
+        card["uncertainty"] = {"lifts": method.uncertainty_lifts}
     return card
 
 

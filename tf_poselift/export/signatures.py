@@ -9,6 +9,7 @@ A served model answers by names, in pixels, whatever it was trained with:
 | `joints_3d` | [-1, J, 3] float32 | root-relative, camera axes |
 | `scale` | [-1] float32 | mm per unit of `joints_3d`; 0 = unknown |
 | `valid` | [-1] bool | false: the row's other outputs are zeros |
+| `uncertainty` | [-1, J] float32 | where the method was told to offer it |
 
 That is `serving_default`. The other signatures give the same outputs for other
 inputs, from the same weights:
@@ -63,6 +64,11 @@ MEANING = {
         "false: the input row cannot be lifted (a seen joint or a score that "
         "is not finite, an unseen root where none is filled in, too few seen "
         "joints, a focal length that is not positive), its outputs are zeros"
+    ),
+    "uncertainty": (
+        "how far each joint is, on average, from where it is when the pose is "
+        "lifted again from its mirror image or as seen from another side, in "
+        "units of joints_3d: an order of what to trust, no bound of the error"
     ),
 }
 _ANY_UNIT = (
@@ -160,11 +166,14 @@ def for_method(method) -> tuple[Signature, ...]:
 def serving_default(method) -> Signature:
     """Pixels and scores to root-relative joints."""
     joints = method.skeleton.num_joints
+    outputs = _specs(joints_3d=[joints, 3], scale=[])
+    outputs["valid"] = tf.TensorSpec([None], tf.bool, name="valid")
+    if method.uncertainty_lifts:
+        outputs |= _specs(uncertainty=[joints])
     return Signature(
         name="serving_default",
         inputs=_specs(keypoints_2d=[joints, 2], scores=[joints]),
-        outputs=_specs(joints_3d=[joints, 3], scale=[])
-        | {"valid": tf.TensorSpec([None], tf.bool, name="valid")},
+        outputs=outputs,
         # All others call it, too: the graph holds it once.
         function=tf.function(method.serve, autograph=False),
         examples=lambda batch: _example_keypoints(batch, joints),

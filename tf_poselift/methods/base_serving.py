@@ -8,11 +8,28 @@ import tensorflow as tf
 from tf_poselift import normalization
 from tf_poselift import schema
 from tf_poselift.geometry import safe_ops
+from tf_poselift.methods import base_uncertainty
 from tf_poselift.networks import completion
 
 
 class Serving:
     """Part of `base.PoseLifter`, whose attributes it uses."""
+
+    # How many times more `serve` lifts a pose to tell its `uncertainty`.
+    uncertainty_lifts = 0
+
+    def offer_uncertainty(self, lifts: int) -> None:
+        """From now on `serve` answers with `uncertainty`, too; 0: no more.
+
+        Args:
+          lifts: how many times more every pose is lifted.
+
+        Raises:
+          ValueError: not one of the numbers that there are, or a skeleton
+            that cannot be mirrored.
+        """
+        base_uncertainty.check(lifts, self.skeleton)
+        self.uncertainty_lifts = lifts
 
     def use_averages(self) -> None:
         """Overwrites the served networks with their averages, if any."""
@@ -57,8 +74,23 @@ class Serving:
           `joints_3d` [B, J, 3]: root-relative, camera axes, the mean distance
           of the seen non-root joints from the root is 1. `scale` [B]: mm per
           unit, 0 if the method does not know it. `valid` [B] bool; other rows
-          are 0.
+          are 0. After `offer_uncertainty` also `uncertainty` [B, J], in the
+          unit of `joints_3d` (`base_uncertainty`).
         """
+        inputs = [keypoints_2d, scores]
+        inputs += [] if intrinsics is None else [intrinsics]
+        answers = self._serve(*inputs)
+        if self.uncertainty_lifts:
+            answers["uncertainty"] = base_uncertainty.measure(
+                self._serve,
+                answers,
+                *inputs,
+                skeleton=self.skeleton,
+                lifts=self.uncertainty_lifts,
+            )
+        return answers
+
+    def _serve(self, keypoints_2d, scores, intrinsics=None):
         seen = tf.greater(scores, 0.0)
         if completion.NAME in self.networks:
             keypoints_2d, scores = completion.fill(
