@@ -51,6 +51,28 @@ def test_the_first_bad_number_is_named(value):
     assert f"Received: {value} at (1, 0) (2 of 6 values)" in str(error.value)
 
 
+def test_numbers_within_their_bounds_pass():
+    checks.check_number("share", 0.0, least=0, most=1)
+    checks.check_number("share", 1, least=0, most=1)
+    checks.check_number("distance", 1e-6, above=0)
+    checks.check_number("anything", -1e30)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "text"),
+    [
+        (1.1, {"least": 0, "most": 1}, "at least 0 and at most 1"),
+        (-1, {"least": 0}, "at least 0"),
+        (0.0, {"above": 0}, "above 0"),
+        (np.nan, {"above": 0}, "above 0"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_refused(value, bounds, text):
+    with pytest.raises(ValueError) as error:
+        checks.check_number("distance", value, **bounds)
+    assert str(error.value) == f"`distance` must be {text}. Received: {value}."
+
+
 def test_member_lists_what_is_known():
     checks.check_member("method", "kudo2018", ["svma2021", "kudo2018"])
     with pytest.raises(ValueError) as error:

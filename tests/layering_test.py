@@ -189,6 +189,16 @@ def test_there_is_no_circle():
     assert not cycle(between_units)
 
 
+def test_a_method_is_one_short_file():
+    lines = {
+        path.stem: len(path.read_text("utf-8").splitlines())
+        for path in (ROOT / PACKAGE / "methods").glob("*.py")
+        if not path.name.startswith(("base", "__init__"))
+    }
+    assert "kudo2018" in lines
+    assert max(lines.values()) < 300, lines
+
+
 @pytest.mark.parametrize(
     ("module", "source", "why"),
     [

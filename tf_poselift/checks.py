@@ -47,6 +47,35 @@ def check_finite(name: str, value: np.ndarray) -> None:
         )
 
 
+def check_number(
+    name: str,
+    value: float,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> None:
+    """Raises ValueError unless a number lies within the bounds given.
+
+    Args:
+      name: what the number is called.
+      value: not NaN.
+      above: must be exceeded.
+      least: may be reached.
+      most: may be reached.
+    """
+    bounds = [
+        (f"above {above}", above is None or value > above),
+        (f"at least {least}", least is None or value >= least),
+        (f"at most {most}", most is None or value <= most),
+    ]
+    if not all(holds for _, holds in bounds):
+        given = [text for text, _ in bounds if not text.endswith("None")]
+        raise ValueError(
+            f"`{name}` must be {' and '.join(given)}. Received: {value}."
+        )
+
+
 def check_member(name: str, value: str, known: Iterable[str]) -> None:
     """Raises ValueError that lists the known values if `value` is none."""
     known = sorted(known)

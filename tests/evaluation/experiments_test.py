@@ -50,6 +50,31 @@ def test_shipped_columns_are_metrics():
         assert {*experiment.metrics, *experiment.curves} <= known
 
 
+@pytest.mark.parametrize(
+    "name", ["svma_reference", "tipsy_reference", "yu_reference"]
+)
+def test_what_is_compared_with_a_reference_is_trained_as_long(name):
+    full = SHIPPED[name].scales["full"]
+    length = f"{full.steps:,} x {full.batch_size:,}"
+    assert length in SHIPPED[name].claim
+    assert "width=1024" in full.config
+
+
+@pytest.mark.parametrize(
+    ("name", "compared"),
+    [
+        ("yu_table4", {"normalization", "scale", "prior", "kl_weight"}),
+        ("yu_figure6", {"lifter_steps"}),
+    ],
+)
+def test_rows_differ_in_nothing_but_what_is_compared(name, compared):
+    others = {
+        tuple(x for x in row.config if x.partition("=")[0] not in compared)
+        for row in SHIPPED[name].rows
+    }
+    assert len(others) == 1
+
+
 def test_what_a_row_trains(tmp_path):
     experiment = read(tmp_path, TEXT)["ablation"]
     scale = experiment.scales["small"]

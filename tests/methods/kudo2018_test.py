@@ -7,9 +7,15 @@ import tensorflow as tf
 
 from tf_poselift import schema
 from tf_poselift import skeletons
+from tf_poselift.data import sampling
+from tf_poselift.data import synthetic
+from tf_poselift.evaluation import prediction
+from tf_poselift.evaluation import scores
 from tf_poselift.methods import kudo2018
 from tf_poselift.training import checkpoints
+from tf_poselift.training import loop
 
+pytestmark = pytest.mark.usefixtures("eagerly")
 SKELETON = skeletons.load("human36m_17")
 SMALL = kudo2018.Config(width=16)
 
@@ -147,13 +153,13 @@ def test_call_keeps_the_input_and_centres_the_depth():
 def test_missing_joints_and_bad_rows():
     method = kudo2018.Method(SKELETON, SMALL)
     batch = make_batch(4)
-    scores = np.ones((4, 17), np.float32)
-    scores[1, 5] = 0.0
-    scores[2, 0] = 0.0  # no root
+    seen = np.ones((4, 17), np.float32)
+    seen[1, 5] = 0.0
+    seen[2, 0] = 0.0  # no root
     points = batch[schema.KEYPOINTS_2D].numpy()
     points[3, 4] = np.nan
     batch |= {
-        schema.SCORES: tf.constant(scores),
+        schema.SCORES: tf.constant(seen),
         schema.KEYPOINTS_2D: tf.constant(points),
     }
     outputs = method(batch)
@@ -181,6 +187,7 @@ BEYOND = dataclasses.replace(
 
 
 def test_lifting_again_by_hand():
+    tf.config.run_functions_eagerly(False)  # compiled, with every option
     method = kudo2018.Method(SKELETON, BEYOND)
     batch = make_batch()
     method.networks["tilt"].weights[0].assign([[0.2]])
@@ -262,15 +269,56 @@ def test_beyond_the_paper_survives_bad_rows_and_flat_poses():
     points = batch[schema.KEYPOINTS_2D].numpy()
     points[0, 4] = np.nan
     points[1, :, 1] = 500.0  # all on one line: from the side, nothing
-    scores = np.ones((4, 17), np.float32)
-    scores[2, 5] = 0.0
+    seen = np.ones((4, 17), np.float32)
+    seen[2, 5] = 0.0
     update = method.gradients(
         batch
         | {
             schema.KEYPOINTS_2D: tf.constant(points),
-            schema.SCORES: tf.constant(scores),
+            schema.SCORES: tf.constant(seen),
         }
     )
     assert np.isfinite(float(update.logs["lifter_loss"]))
     for gradients in update.gradients.values():
         assert all(np.isfinite(g).all() for g in gradients)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [(SMALL, 0.95), (BEYOND, 0.75)],
+    ids=["paper", "beyond"],
+)
+def test_learns_64_poses(options, most):
+    """From 2D alone: better than flat, and few are mirrored.
+
+    A discriminator that knows 64 poses by heart says little about others.
+    """
+    tf.config.run_functions_eagerly(False)
+    table = synthetic.table(SKELETON, clips=4, frames=4, views=4, seed=2)
+    config = dataclasses.replace(
+        options,
+        width=64,
+        batch_size=64,
+        learning_rate=1e-3,
+        average_decay=0.99,
+        facing_weight=10.0,
+    )
+    method = kudo2018.Method(SKELETON, config, jit_compile=False)
+    sampler = sampling.Sampler(
+        table, kudo2018.batch_spec(config), batch_size=64, seed=0
+    )
+    training_loop = loop.Loop(method, sampler)
+    _, (last, _) = (
+        training_loop.run(tf.constant(s, tf.int64), tf.constant(n, tf.int64))
+        for s, n in ((0, 1150), (1150, 50))
+    )
+    assert float(last["facing"]) < 0.02
+    # The gate: neither network wins.
+    assert 0.1 < float(last["discriminator_accuracy"]) < 0.9
+    method.use_averages()
+    lifted = scores.score(prediction.predict(method, table), table).overall
+    floor = prediction.predict(prediction.DepthZero(SKELETON), table)
+    flat = scores.score(floor, table).overall
+    assert lifted["pa_mpjpe"] < most * flat["pa_mpjpe"]
+    assert lifted["mirror_rate"] < 0.3

@@ -36,41 +36,48 @@ def make_batch(count: int = 8) -> dict[str, tf.Tensor]:
     }
 
 
-def normalize(points):
-    points = points - points[:, :1]
-    size = np.linalg.norm(points[:, 1:], axis=-1).mean(axis=-1)
+ALL = np.ones(17, np.float32)
+
+
+def normalize(points, seen=ALL):
+    points = (points - points[:, :1]) * seen[:, None]
+    size = np.linalg.norm(points, axis=-1).sum(axis=-1) / seen[1:].sum()
     return points / size[:, None, None] / 10
 
 
-def lift(method, points):
+def lift(method, points, seen=ALL):
     """Eq. 1-4 with the root at [0, 0, 10], which is then taken away."""
     with keras.StatelessScope():
         depth, camera = method.lifter(points.reshape(-1, 34), training=True)
     z = 10 + depth.numpy() - depth.numpy()[:, :1]
     x, y = (points[..., i] * z for i in (0, 1))
-    return np.stack([x, y, z - 10], axis=-1), camera.numpy()
+    pose = np.stack([x, y, z - 10], axis=-1) * seen[:, None]
+    return pose, camera.numpy()
 
 
 def project(joints, camera):
     return joints @ camera.transpose(0, 2, 1)  # Eq. 6
 
 
-def test_losses_equal_the_equations():
+@pytest.mark.parametrize("missing", [None, 13])  # a wrist
+def test_losses_equal_the_equations(missing):
     method = svma2021.Method(SKELETON, SMALL)
     batch = make_batch()
+    seen = np.where(np.arange(17) == missing, np.float32(0), ALL)
+    batch[schema.SCORES] *= seen
     logs = {
         k: float(v) for k, v in method.traceable_gradients(batch).logs.items()
     }
 
-    real = normalize(batch[schema.KEYPOINTS_2D].numpy())
-    pose, camera = lift(method, real)
+    real = normalize(batch[schema.KEYPOINTS_2D].numpy(), seen)
+    pose, camera = lift(method, real, seen)
     angle = method.uniform(batch, "view", maxval=2 * math.pi).numpy()
     c, s, o, i = np.cos(angle), np.sin(angle), 0 * angle, 0 * angle + 1
     # As Eq. 5 prints it, for rows.
     turn = np.array([[c, o, -s], [o, i, o], [s, o, c]]).transpose(2, 0, 1)
     turned = pose @ turn
-    fake = normalize(project(turned, camera))
-    turned_again, camera_again = lift(method, fake)
+    fake = normalize(project(turned, camera), seen)
+    turned_again, camera_again = lift(method, fake, seen)
     pose_again = turned_again @ turn.transpose(0, 2, 1)
 
     def length(a, b):
@@ -83,7 +90,7 @@ def test_losses_equal_the_equations():
         return np.linalg.norm((a - b).reshape(len(a), -1), axis=-1)
 
     expected = {
-        "pose": distance(turned_again, turned) / 17,  # Eq. 7
+        "pose": distance(turned_again, turned) / seen.sum(),  # Eq. 7
         "camera_equality": np.abs(camera - camera_again).mean((1, 2)),  # Eq. 8
     }
     first, second = (
@@ -91,15 +98,16 @@ def test_losses_equal_the_equations():
         for poses in ((pose, pose_again), (turned, turned_again))
     )
     expected["svma"] = sum(  # Eq. 9
-        sum(distance(p, q) for j, p in enumerate(seen) for q in seen[:j])
-        / (len(seen) * 17)
-        for seen in ([real, *first], second)
+        sum(distance(p, q) for j, p in enumerate(group) for q in group[:j])
+        / (len(group) * seen.sum())
+        for group in ([real, *first], second)
     )
     gram = camera @ camera.transpose(0, 2, 1)
     trace = np.trace(gram, axis1=1, axis2=2)[:, None, None]
     expected["camera"] = distance(2 * gram / trace, np.eye(2)[None])  # Eq. 13
     limbs = [((0, 1), (0, 4)), ((1, 2), (4, 5)), ((2, 3), (5, 6))]
     limbs += [((8, 11), (8, 14)), ((11, 12), (14, 15)), ((12, 13), (15, 16))]
+    limbs = [pair for pair in limbs if missing not in pair[0] + pair[1]]
     expected["symmetry"] = np.mean(  # Eq. 14
         [(length(*left) - length(*right)) ** 2 for left, right in limbs], axis=0
     )
@@ -200,6 +208,11 @@ def test_refuses_skeletons_that_lack_what_a_term_needs():
     skeleton = dataclasses.replace(SKELETON, pairs=())
     with pytest.raises(ValueError, match="--config=symmetry_weight=0"):
         svma2021.Method(skeleton, SMALL)
+
+
+def test_refuses_a_camera_at_the_root():
+    with pytest.raises(ValueError, match="`distance` must be above 0. Rec.*0"):
+        svma2021.Config(distance=0.0)
 
 
 def test_works_without_a_pelvis():

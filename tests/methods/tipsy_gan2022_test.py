@@ -16,6 +16,7 @@ from tf_poselift.methods import kudo2018
 from tf_poselift.methods import tipsy_gan2022
 from tf_poselift.training import loop
 
+pytestmark = pytest.mark.usefixtures("eagerly")
 SKELETON = skeletons.load("human36m_17")
 LEGS = [1, 2, 3, 4, 5, 6]
 TORSO = [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
@@ -243,6 +244,8 @@ def test_what_does_not_fit_is_refused():
         make(kudo, stage="distill")
     with pytest.raises(ValueError, match="--config=norm=layer"):
         make(continuous_weight=1.0)
+    with pytest.raises(ValueError, match="`label_flip` must be .* at most 1"):
+        make(label_flip=2.0)
     hand = skeletons.from_dict(
         {"name": "hand", "joints": {"wrist": None, "a": "wrist", "b": "wrist"}}
     )
@@ -263,24 +266,9 @@ def test_a_virtual_root_leaves_out_no_joint():
     assert np.isfinite(float(method.gradients(batch).logs["legs_loss"]))
 
 
-def test_a_missing_joint_is_in_no_term():
-    batch = make_batch()
-    scores = np.ones((8, 17), np.float32)
-    scores[:, 16] = 0.0
-    batch[schema.SCORES] = tf.constant(scores)
-    method = make()
-    logs = method.gradients(batch).logs
-    points = batch[schema.KEYPOINTS_2D].numpy()
-    points[:, 16] = np.nan
-    moved = method.gradients(
-        batch | {schema.KEYPOINTS_2D: tf.constant(points)}
-    ).logs
-    for name, value in logs.items():
-        np.testing.assert_allclose(moved[name], value, rtol=1e-5, err_msg=name)
-
-
 def test_served_statistics_are_those_of_observed_poses():
     # Weights stand still: only batch norm's statistics move.
+    tf.config.run_functions_eagerly(False)  # a hundred steps
     method = make(learning_rate=0.0)
     batch = make_batch()
     for _ in range(100):
@@ -306,6 +294,7 @@ def test_mixed_precision():
 
 def test_compiles():
     # Eq. 15 differentiates its lift three times.
+    tf.config.run_functions_eagerly(False)
     config = dataclasses.replace(SMALL, norm="layer", continuous_weight=1.0)
     compiled = tipsy_gan2022.Method(SKELETON, config, seed=3)
     logs = compiled.gradients(make_batch()).logs
@@ -316,6 +305,7 @@ def test_compiles():
 
 def overfit(steps, teacher=None, **fields):
     """Trains on 64 poses; returns the method, first and last logs, PA error."""
+    tf.config.run_functions_eagerly(False)
     table = synthetic.table(SKELETON, clips=4, frames=16, views=1, seed=2)
     config = tipsy_gan2022.Config(
         width=128, batch_size=64, average_decay=0.99, **fields

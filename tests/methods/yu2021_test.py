@@ -13,6 +13,7 @@ from tf_poselift.evaluation import scores
 from tf_poselift.losses import yu_turns
 from tf_poselift.methods import yu2021
 
+pytestmark = pytest.mark.usefixtures("eagerly")
 SMALL = yu2021.Config(width=8, batch_size=16, dropout=0.0)
 ROWS = {  # Tables 3 and 4, Figure 6
     "three losses": {"scale": "none", "motion_weight": 0.0},
@@ -28,14 +29,6 @@ ROWS = {  # Tables 3 and 4, Figure 6
     "without discriminator": {"adversarial_weight": 0.0},
     "facing": {"facing_weight": 1.0},
 }
-
-
-@pytest.fixture(autouse=True)
-def eagerly():
-    """Tracing takes longer than these few steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def make_table(skeleton="human36m_17", **kwargs):
@@ -291,6 +284,23 @@ def test_refusals():
     faceless = make_table("human36m_16")
     with pytest.raises(ValueError, match="facing_weight=0"):
         make(faceless, facing_weight=1.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "bounds"),
+    [
+        ("lifter_steps", -1, "at least 0"),
+        ("motion_frames", -5, "at least 1"),
+        ("bone_frames", 0, "at least 1"),
+        ("prior_deviation", 0.0, "above 0"),
+        ("distance", 0.0, "above 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(field, value, bounds):
+    with pytest.raises(
+        ValueError, match=f"`{field}` must be {bounds}. Received: {value}"
+    ):
+        yu2021.Config(**{field: value})
 
 
 @pytest.mark.slow

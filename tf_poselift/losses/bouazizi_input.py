@@ -33,7 +33,8 @@ def statistics(table) -> dict[str, np.ndarray]:
       `ray_size` in pixels / focal length and `body_size` triangulated, in mm.
 
     Raises:
-      ValueError: no cameras, one view only, or nothing can be triangulated.
+      ValueError: no cameras, one view only, a calibration that is none, or
+        nothing can be triangulated.
     """
     rows = np.arange(0, table.num_rows, max(1, table.num_rows // _SAMPLE))
     points, valid, undistorted = _triangulate(table, rows)
@@ -63,7 +64,7 @@ def derived(table) -> dict[str, np.ndarray]:
       `undistorted_2d` [N, V, J, 2] pixels.
 
     Raises:
-      ValueError: no cameras, or one view only.
+      ValueError: no cameras, one view only, or a calibration that is none.
     """
     chunks = np.split(
         np.arange(table.num_rows), range(_CHUNK, table.num_rows, _CHUNK)
@@ -88,6 +89,7 @@ def _triangulate(table, rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "sets of different numbers of views, read together, are split "
             "into single views.)"
         )
+    _check_calibration(table)
     clips = table.clip_of_row[rows]
     intrinsics, distortion, rotation, translation = (
         table.cameras[key][clips] for key in schema.CALIBRATION
@@ -101,6 +103,25 @@ def _triangulate(table, rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         triangulation.projection_matrices(intrinsics, rotation, translation),
     )
     return points.numpy(), valid.numpy(), keypoints_2d.numpy()
+
+
+def _check_calibration(table) -> None:
+    """Raises ValueError unless every view of every clip is calibrated."""
+    for key in schema.CALIBRATION:
+        values = table.cameras[key]
+        usable = np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=-1)
+        if key == schema.INTRINSICS:
+            usable &= (values[..., [0, 1], [0, 1]] > 0.0).all(axis=-1)
+        if not usable.all():
+            clip, view = np.argwhere(~usable)[0]
+            raise ValueError(
+                "`bouazizi2021` needs the calibration of every view: finite "
+                "numbers, focal lengths above 0. Received: "
+                f"`{key}`={values[clip, view].tolist()} in view {view} of clip "
+                f"`{table.clip_id[clip]}` of {', '.join(table.datasets)} "
+                f"({(~usable).sum()} of {usable.size} views). Prepare the data "
+                "set with its calibration, or without these clips."
+            )
 
 
 def _median_distance(points, seen, skeleton) -> np.float32:

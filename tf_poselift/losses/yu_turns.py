@@ -5,7 +5,17 @@
 
 import tensorflow as tf
 
+from tf_poselift import checks
 from tf_poselift.losses import yu_input
+
+
+def check(config) -> None:
+    """Raises ValueError unless every number of the config lies in its range."""
+    checks.check_number("lifter_steps", config.lifter_steps, least=0)
+    for name in ("motion_frames", "bone_frames"):
+        checks.check_number(name, getattr(config, name), least=1)
+    for name in ("distance", "prior_deviation"):
+        checks.check_number(name, getattr(config, name), above=0)
 
 
 def in_turns(config) -> bool:
@@ -44,6 +54,16 @@ def weights(config) -> dict[str, dict[str, float]]:
         for network, each in terms.items()
     }
     return {network: each for network, each in used.items() if each}
+
+
+def losses(
+    config, terms: dict[str, tf.Tensor]
+) -> dict[str, dict[str, tuple[float, tf.Tensor]]]:
+    """Returns {network: {term: (weight, value)}} of `weights`."""
+    return {
+        network: {term: (weight, terms[term]) for term, weight in used.items()}
+        for network, used in weights(config).items()
+    }
 
 
 def log_names(config) -> tuple[str, ...]:

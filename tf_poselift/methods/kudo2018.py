@@ -149,19 +149,11 @@ class Method(base.PoseLifter):
                 seed=self.seed_of(name),
                 name=name,
             )
-            self.add_network(
-                name,
-                network,
-                self._adam(config.learning_rate),
-                features=2 * joints,
-            )
+            adam = self._adam(config.learning_rate)
+            self.add_network(name, network, adam, features=2 * joints)
         if config.tilt:
-            self.add_network(
-                "tilt",
-                _one_number("tilt"),
-                self._adam(config.tilt_learning_rate),
-                features=1,
-            )
+            adam = self._adam(config.tilt_learning_rate)
+            self.add_network("tilt", _one_number("tilt"), adam, features=1)
 
     def _adam(self, learning_rate):
         return keras.optimizers.Adam(

@@ -54,6 +54,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tf_poselift import checks
 from tf_poselift import normalization
 from tf_poselift import schema
 from tf_poselift import skeletons
@@ -99,6 +100,9 @@ class Config:
     joint_drop: float = 0.0  # of joints, to learn to fill them in; ours
     labelled_share: float = 0.0  # of poses whose 3D may be used
     labelled_weight: float = 1.0  # of the supervised term
+
+    def __post_init__(self):
+        checks.check_number("distance", self.distance, above=0)
 
 
 def batch_spec(config: Config) -> schema.BatchSpec:
@@ -206,6 +210,7 @@ class Method(base.PoseLifter):
         return joints * normalized.mask[..., tf.newaxis], camera
 
     def objectives(self, batch):
+        config = self.config
         real = self._normalize(batch[schema.KEYPOINTS_2D], batch[schema.SCORES])
         joints, camera = self._lift(real, training=True)
         angle = self.uniform(batch, "view", maxval=2.0 * math.pi)
@@ -215,11 +220,11 @@ class Method(base.PoseLifter):
         fake = self._normalize(reproject(turned, camera), real.mask)
 
         valid, losses, lifter_terms, watched = real.valid, {}, {}, {}
-        if self.config.svma:
+        if config.svma:
             lifter_terms |= self._consistency(
                 real, joints, camera, turn, turned, fake
             )
-        if self.config.adversarial_weight:
+        if config.adversarial_weight:
             sampled = self._normalize(
                 batch[schema.UNPAIRED + schema.KEYPOINTS_2D],
                 batch[schema.UNPAIRED + schema.SCORES],
@@ -230,19 +235,14 @@ class Method(base.PoseLifter):
             )
             lifter_terms |= adversarial
         # Eq. 13; its L_eq is with the second lift.
-        lifter_terms["camera"] = (
-            self.config.camera_weight,
-            svma.camera_loss(camera),
-        )
-        if self.config.symmetry_weight:
-            lifter_terms["symmetry"] = (
-                self.config.symmetry_weight,
-                svma.symmetry_loss(joints, real.mask, self.skeleton),
-            )
+        lifter_terms["camera"] = config.camera_weight, svma.camera_loss(camera)
+        if config.symmetry_weight:
+            symmetry = svma.symmetry_loss(joints, real.mask, self.skeleton)
+            lifter_terms["symmetry"] = config.symmetry_weight, symmetry
         if self.skeleton.facing is not None:
             facing = pose.facing_loss(joints, real.mask, self.skeleton.facing)
-            if self.config.facing_weight:
-                lifter_terms["facing"] = (self.config.facing_weight, facing)
+            if config.facing_weight:
+                lifter_terms["facing"] = config.facing_weight, facing
             else:
                 watched["facing"] = facing
         losses["lifter"] = lifter_terms  # Eq. 17
@@ -282,16 +282,10 @@ class Method(base.PoseLifter):
         penalty = wasserstein.gradient_penalty(
             critic, real, fake, self.uniform(batch, "penalty")
         )
-        return {
-            "adversarial": (
-                self.config.adversarial_weight,
-                wasserstein.lifter_loss(fake_scores),
-            )
-        }, {
-            "criticism": (
-                1.0,
-                wasserstein.critic_loss(critic(real), fake_scores),
-            ),
+        fooled = wasserstein.lifter_loss(fake_scores)
+        criticism = wasserstein.critic_loss(critic(real), fake_scores)
+        return {"adversarial": (self.config.adversarial_weight, fooled)}, {
+            "criticism": (1.0, criticism),
             "penalty": (self.config.penalty_weight, penalty),
         }
 

@@ -28,7 +28,6 @@ Where the paper is silent, inconsistent or misprinted ("ours"):
   weights U(-1, 1) / sqrt(inputs), of the last layer a hundredth of it: else
   Tanh starts saturated.
 - Eq. 5 saturates; the generators minimise -log D(fake).
-- A flip exchanges the real and the fake label of an example.
 - Each of a step's five lifts is normalised by its own batch statistics; only
   those of the observed poses are kept for serving.
 - The discriminator has batch norm (Fig. 4) and sees real and fake poses in one
@@ -44,6 +43,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
+from tf_poselift import checks
 from tf_poselift import normalization
 from tf_poselift import schema
 from tf_poselift import skeletons
@@ -84,6 +84,14 @@ class Config:
     labelled_share: float = 0.0  # of poses whose 3D may be used; Kudo 2018, 5.2
     labelled_weight: float = 1.0  # of the supervised term
 
+    def __post_init__(self):
+        checks.check_number("label_flip", self.label_flip, least=0, most=1)
+        if self.continuous_weight and self.norm != "layer":
+            raise ValueError(
+                "`continuous_weight` needs `--config=norm=layer`: batch norm "
+                f"ties examples to each other. Received: `norm={self.norm}`."
+            )
+
 
 def batch_spec(config: Config) -> schema.BatchSpec:
     return schema.BatchSpec(labelled_share=config.labelled_share)
@@ -98,11 +106,6 @@ class Method(base.PoseLifter):
 
     def __init__(self, skeleton: skeletons.Skeleton, config: Config, **kwargs):
         super().__init__(skeleton, config, **kwargs)
-        if config.continuous_weight and config.norm != "layer":
-            raise ValueError(
-                "`continuous_weight` needs `--config=norm=layer`: batch norm "
-                f"ties examples to each other. Received: `norm={config.norm}`."
-            )
         if config.facing_weight:
             pose.require_facing(skeleton)
         if self.teacher is not None:
@@ -203,18 +206,19 @@ class Method(base.PoseLifter):
     def _adversarial(self, batch, real):
         config = self.config
         joints = self._lifted(real)
-        rotation = self._random_view(batch)
+        most = config.max_elevation
+        rotation = rotations.of_view(  # Sec. 3.2
+            self.uniform(batch, "azimuth", minval=-math.pi, maxval=math.pi),
+            self.uniform(batch, "elevation", minval=-most, maxval=most),
+        )
         fake = rotations.rotate(joints, rotation)[..., :2]
+        lift, again, points = self._lift, self._lift_again, real.points
         residuals = {
             "reprojection": lambda: tipsy.reprojection(
-                self._lift_again, real.points, fake, rotation
+                again, points, fake, rotation
             ),
-            "quarter_turn": lambda: tipsy.quarter_turns(
-                self._lift_again, joints
-            ),
-            "continuous": lambda: tipsy.continuous(
-                self._lift, real.points, real.mask
-            ),
+            "quarter_turn": lambda: tipsy.quarter_turns(again, joints),
+            "continuous": lambda: tipsy.continuous(lift, points, real.mask),
         }
         consistencies = {
             term: (weight, residuals[term]())
@@ -243,14 +247,6 @@ class Method(base.PoseLifter):
         accuracy = adversarial.accuracy(real_logits, fake_logits)
         watched = {"discriminator_accuracy": accuracy}
         return self._with_facing(losses, watched, joints, real)
-
-    def _random_view(self, batch):
-        """Rotations [B, 3, 3]; Sec. 3.2."""
-        most = self.config.max_elevation
-        return rotations.of_view(
-            self.uniform(batch, "azimuth", minval=-math.pi, maxval=math.pi),
-            self.uniform(batch, "elevation", minval=-most, maxval=most),
-        )
 
     def _distilled(self, batch, real):
         if self.teacher is None:

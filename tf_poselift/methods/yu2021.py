@@ -35,7 +35,8 @@ Where the paper is silent, inconsistent or misprinted (see `Config`, too):
 - Both frames are turned alike; Eq. 11 to 13 are of frame t alone.
 - Eq. 13 trains the scale module, Sec. 3.3 freezes it: it is frozen, and runs
   as it is served (no dropout). So does the lifter in the other turn. The
-  discriminator moves with the lifter. A step computes both sums.
+  discriminator moves with the lifter. A step computes both sums: frozen are
+  weights, while both modules' batch norm statistics move in every step.
 """
 
 import dataclasses
@@ -100,6 +101,9 @@ class Config:
     labelled_share: float = 0.0  # of poses whose 3D may be used; Kudo 5.2
     labelled_weight: float = 1.0  # of the supervised term
 
+    def __post_init__(self):
+        yu_turns.check(self)
+
 
 def batch_spec(config: Config) -> schema.BatchSpec:
     return schema.BatchSpec(
@@ -126,26 +130,22 @@ class Method(base.PoseLifter):
         self._input = yu_input.Input(skeleton, config, self.statistics)
         if yu_input.has_module(config):
             self.served = ("lifter", "scale")
+        joints = skeleton.num_joints
         for name in (*self.served, "discriminator"):
-            self.add_network(
-                name,
-                yu_networks.build(
-                    name, config, skeleton.num_joints, self.seed_of(name)
-                ),
-                self._adam(name),
-                features=2 * skeleton.num_joints,
-            )
+            seed = self.seed_of(name)
+            network = yu_networks.build(name, config, joints, seed)
+            adam = self._adam(name)
+            self.add_network(name, network, adam, features=2 * joints)
 
     def _adam(self, name):
         config, epoch = self.config, float(self.statistics["steps_per_epoch"])
         epoch *= yu_turns.share_of_steps(config, name)  # in its own updates
+        steps = max(1, round(epoch))
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            config.learning_rate, steps, config.decay_rate, staircase=True
+        )
         return keras.optimizers.Adam(
-            keras.optimizers.schedules.ExponentialDecay(
-                config.learning_rate,
-                max(1, round(epoch)),
-                config.decay_rate,
-                staircase=True,
-            ),
+            rate,
             beta_1=config.beta_1,
             beta_2=config.beta_2,
             epsilon=config.epsilon,
@@ -224,10 +224,7 @@ class Method(base.PoseLifter):
                 yu_input.ends(poses), valid, batch.get(_SUMS)
             )
         return base.Objectives(
-            losses={
-                network: {t: (w, terms[t]) for t, w in weights.items()}
-                for network, weights in yu_turns.weights(self.config).items()
-            },
+            losses=yu_turns.losses(self.config, terms),
             valid=valid,
             watched={"scale_factor": terms["scale_factor"]},
         )

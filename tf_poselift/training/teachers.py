@@ -1,5 +1,7 @@
 """The trained lifter that a method learns from, where it does."""
 
+import pathlib
+
 import tensorflow as tf
 
 from tf_poselift.data import tables
@@ -8,7 +10,12 @@ from tf_poselift.training import strategies
 
 
 def check(module, config, teacher: str | None) -> None:
-    """Raises ValueError unless a teacher is given just where one is needed."""
+    """Checks that a teacher is given just where one is needed.
+
+    Raises:
+      ValueError: none where one is needed, or one where none is.
+      FileNotFoundError: no run in its folder.
+    """
     needs = getattr(module, "needs_teacher", None)
     needed = needs is not None and needs(config)
     name = module.__name__.rpartition(".")[2]
@@ -21,6 +28,13 @@ def check(module, config, teacher: str | None) -> None:
         raise ValueError(
             f"`{name}` with this config has no use for a teacher. Received: "
             f"`--teacher={teacher}`."
+        )
+    folder = pathlib.Path(teacher).expanduser() if teacher else None
+    if folder and run_folder.read_settings(folder) is None:
+        raise FileNotFoundError(
+            f"No run in {folder} to learn from. Train one: `python "
+            f"trainers/train.py --method={name} --dataset=NAME --workdir="
+            f"{folder}`."
         )
 
 
