@@ -112,6 +112,11 @@ def main(argv: list[str]) -> None:
         if flag.value is None:
             sys.exit(f"error: --{flag.name} is required; see --help.")
     if _VIRTUAL_DEVICES.value > 1:
+        if _STRATEGY.value != "mirrored":
+            sys.exit(
+                "error: `--virtual_devices` needs `--strategy=mirrored`. "
+                f"Received: {_STRATEGY.value}."
+            )
         strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
     if _DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
@@ -138,7 +143,7 @@ def main(argv: list[str]) -> None:
             save_every=_SAVE_EVERY.value,
             keep=_KEEP.value,
         )
-    except (ValueError, OSError, workers.Lost) as error:
+    except (ValueError, OSError, MemoryError, workers.Lost) as error:
         sys.exit(f"error: {error}")
     except tf.errors.InvalidArgumentError as error:
         if not _DEBUG_NAN.value:

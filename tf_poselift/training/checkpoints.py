@@ -2,11 +2,14 @@
 
 import os
 import pathlib
+import re
 
 import tensorflow as tf
 
 from tf_poselift.methods import base
 from tf_poselift.training import writing
+
+_NAME = "checkpoint"  # of the files, and of the one that lists them
 
 
 class Checkpoints:
@@ -14,7 +17,8 @@ class Checkpoints:
 
     TensorFlow writes a checkpoint's files first and names it in the folder's
     `checkpoint` file last, by rename: a run that is killed in between goes on
-    from the one before.
+    from the one before. Where that file is lost or empty, all that lie there
+    count.
 
     Args:
       method: whose networks, averages and optimizers are kept.
@@ -49,12 +53,9 @@ class Checkpoints:
                 for name, average in method.averages.items()
             },
         )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint,
-            str(pathlib.Path(workdir) / folder),
-            max_to_keep=keep,
-            checkpoint_name="checkpoint",
-        )
+        self._folder = pathlib.Path(workdir) / folder
+        self._keep = keep
+        self._manager = None
 
     def save(self, step: int) -> str:
         """Writes a checkpoint and returns its path.
@@ -63,14 +64,16 @@ class Checkpoints:
           OSError: it could not be written; those before are intact.
         """
         self._step.assign(step)
-        with writing.into(pathlib.Path(self._manager.directory)):
+        with writing.into(self._folder):
+            if self._manager is None:
+                self._manager = self._make_manager()
             return self._manager.save(checkpoint_number=step)
 
     def restore(self, path: str | None = None) -> int:
         """Restores `path` or the newest checkpoint; returns its step, or 0.
 
         A newest checkpoint that is damaged is passed over for the one before,
-        saying so.
+        saying so; so is a first one that was never finished.
 
         Raises:
           ValueError: the checkpoint is of another configuration, or damaged.
@@ -81,22 +84,76 @@ class Checkpoints:
             if not pathlib.Path(f"{path}.index").is_file():
                 raise FileNotFoundError(f"No checkpoint at {path}.")
             return self._restore(path)
-        folder = pathlib.Path(self._manager.directory)
-        paths = self._manager.checkpoints
-        if not paths and (folder / "checkpoint").exists():
-            raise ValueError(
-                f"{folder / 'checkpoint'} must list the checkpoints beside it. "
-                "Received: a file that cannot be read. Evaluate one of them "
-                "with `--checkpoint`, or train in another `--workdir`."
-            )
+        paths = self._listed()
+        is_lost = paths is None
+        if is_lost:
+            paths = self._found()
+            if paths:
+                print(
+                    f"{self._folder / _NAME} is lost or empty: going by the "
+                    f"{len(paths)} checkpoint(s) beside it."
+                )
         for newest in reversed(paths):
             try:
                 return self._restore(newest)
             except Damaged as error:
                 print(f"{error} Trying the one before.")
-        if paths:
-            raise ValueError(f"All checkpoints in {folder} are damaged.")
+        if is_lost and len(paths) == 1:
+            print("There is none before: it was the first, never finished.")
+        elif paths:
+            raise ValueError(
+                f"All checkpoints in {self._folder} are damaged. Train in "
+                "another `--workdir`."
+            )
         return 0
+
+    def _make_manager(self) -> tf.train.CheckpointManager:
+        """Names again what was lost, so that it is known which are old."""
+        found = self._found()
+        if found and self._listed() is None:
+            lines = [f'model_checkpoint_path: "{pathlib.Path(found[-1]).name}"']
+            for path in found:
+                written = pathlib.Path(f"{path}.index").stat().st_mtime
+                lines += [
+                    f'all_model_checkpoint_paths: "{pathlib.Path(path).name}"',
+                    f"all_model_checkpoint_timestamps: {written}",
+                ]
+            temporary = self._folder / f"{_NAME}.part"
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            temporary.replace(self._folder / _NAME)
+        return tf.train.CheckpointManager(
+            self._checkpoint,
+            str(self._folder),
+            max_to_keep=self._keep,
+            checkpoint_name=_NAME,
+        )
+
+    def _listed(self) -> list[str] | None:
+        """The checkpoints that are named, oldest first; None: that is lost."""
+        path = self._folder / _NAME
+        # A machine that loses power can leave a file empty, or full of zeros.
+        if not path.exists() or not path.read_bytes().strip(b"\0\n "):
+            return None
+        try:
+            state = tf.train.get_checkpoint_state(str(self._folder))
+        except ValueError:
+            state = None
+        if state is None:
+            raise ValueError(
+                f"{path} must list the checkpoints beside it. Received: a file "
+                "that cannot be read. Delete it to go by the checkpoints that "
+                "are there."
+            )
+        return list(state.all_model_checkpoint_paths)
+
+    def _found(self) -> list[str]:
+        """The checkpoints whose files are there, oldest first."""
+        steps = [
+            int(match[1])
+            for path in self._folder.glob(f"{_NAME}-*.index")
+            if (match := re.fullmatch(rf"{_NAME}-(\d+)", path.stem))
+        ]
+        return [str(self._folder / f"{_NAME}-{step}") for step in sorted(steps)]
 
     def _restore(self, path: str) -> int:
         try:

@@ -13,6 +13,7 @@ import os
 
 VARIABLE = "TF_CONFIG"
 _JOBS = ("chief", "worker")
+_LAST_PORT = 65535
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -48,6 +49,10 @@ def from_environment() -> Cluster:
         content = json.loads(text)
         jobs, task = content["cluster"], content["task"]
         kind, index = task["type"], int(task["index"])
+        if not isinstance(kind, str):
+            raise TypeError("the task's `type` is not text")
+        if not all(isinstance(listed, list) for listed in jobs.values()):
+            raise TypeError("a job's addresses are not a list")
         addresses = tuple(a for job in _JOBS for a in jobs.get(job, ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -59,16 +64,30 @@ def from_environment() -> Cluster:
     return Cluster(addresses, first + index)
 
 
+def check_unused() -> None:
+    """Checks that no other processes are named, where one trains by itself.
+
+    Raises:
+      ValueError: `TF_CONFIG` names several.
+    """
+    if not os.environ.get(VARIABLE):
+        return
+    count = len(from_environment().addresses)
+    if count > 1:
+        raise ValueError(
+            f"`{VARIABLE}` names {count} processes, each of which would train "
+            "by itself. Give `--strategy=multi_worker`, or unset it."
+        )
+
+
 def _check(jobs, kind, index, addresses, text) -> None:
     """Raises ValueError for a cluster that could not start."""
     if unknown := sorted(set(jobs) - set(_JOBS)):
         wrong = f"jobs `chief` and `worker` only, not `{unknown[0]}`"
     elif len(jobs.get("chief", ())) > 1:
         wrong = "at most one `chief`"
-    elif not all(
-        isinstance(a, str) and a.rpartition(":")[2].isdigit() for a in addresses
-    ):
-        wrong = "addresses of the form host:port"
+    elif not all(_is_address(a) for a in addresses):
+        wrong = f"ports to {_LAST_PORT} in addresses of the form host:port"
     elif len(set(addresses)) < len(addresses):
         wrong = "every address once"
     elif kind not in jobs or not 0 <= index < len(jobs[kind]):
@@ -76,3 +95,11 @@ def _check(jobs, kind, index, addresses, text) -> None:
     else:
         return
     raise ValueError(f"`{VARIABLE}` must have {wrong}. Received: {text}")
+
+
+def _is_address(address) -> bool:
+    if not isinstance(address, str):
+        return False
+    host, _, port = address.rpartition(":")
+    is_number = port.isascii() and port.isdigit()
+    return bool(host) and is_number and 0 < int(port) <= _LAST_PORT

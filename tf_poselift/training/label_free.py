@@ -30,8 +30,19 @@ _CENTRE = 500.0
 _LEAST = 3  # frames of a clip that tell how a bone changes
 
 
+class NotMeasurable(ValueError):
+    """A split that does not tell a good lifter from a bad one."""
+
+
+class Traced:
+    """Serves as a method does, traced once: for one that is measured often."""
+
+    def __init__(self, method: base.PoseLifter):
+        self.serve = tf.function(method.serve)
+
+
 def measure(
-    method: base.PoseLifter, table: tables.Table, *, seed: int = 0
+    method: base.PoseLifter | Traced, table: tables.Table, *, seed: int = 0
 ) -> dict[str, float]:
     """Returns the measures of a lifter on a split; 3D is not looked at.
 
@@ -42,15 +53,30 @@ def measure(
       seed: of the views.
 
     Raises:
-      ValueError: no pose could be lifted, or nothing can be measured.
+      NotMeasurable: no pose could be lifted, or nothing can be measured.
     """
-    table = some_clips(table)
     # Single views, clip by clip.
-    table = tables.split_views(table)
+    table = tables.split_views(some_clips(table))
+    known, joints, valid = _known(method, table)
+    scores = table.scores[:, 0]
+    return {
+        "label_free": float(np.mean(list(known.values()))),
+        **known,
+        "consistency": _consistency(method, joints, scores, valid, seed),
+    }
+
+
+def check(method: base.PoseLifter, table: tables.Table) -> None:
+    """Raises NotMeasurable if `measure` would, whatever the weights are."""
+    _known(method, tables.split_views(some_clips(table)))
+
+
+def _known(method, table: tables.Table):
+    """The measures that there are, poses [R, J, 3], which are valid [R]."""
     scores = table.scores[:, 0]
     joints, valid = _lift(method, table.keypoints_2d[:, 0], scores)
     if not valid.any():
-        raise ValueError(
+        raise NotMeasurable(
             "At least one pose must be `valid`. Received: none of "
             f"{len(valid)}."
         )
@@ -61,15 +87,12 @@ def measure(
     }
     known = {name: value for name, value in values.items() if value is not None}
     if not known:
-        raise ValueError(
+        raise NotMeasurable(
             "`label_free` needs a skeleton with pairs, or clips of at least "
-            f"{_LEAST} frames. Received: `{table.skeleton.name}`, neither."
+            f"{_LEAST} frames, and their joints seen. Received: "
+            f"`{table.skeleton.name}`, without either."
         )
-    return {
-        "label_free": float(np.mean(list(known.values()))),
-        **known,
-        "consistency": _consistency(method, joints, scores, valid, seed),
-    }
+    return known, joints, valid
 
 
 def some_clips(table: tables.Table) -> tables.Table:

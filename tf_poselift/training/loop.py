@@ -13,6 +13,11 @@ from tf_poselift.data import sampling
 from tf_poselift.data import streaming
 from tf_poselift.methods import base
 
+# A log of this magnitude counts as exploded. Terms are in units of a pose's
+# size, metres or deviations, and start within 1e4; weights that gave 1e8 are
+# lost, though float32 goes on to 3e38 and some losses saturate before.
+EXPLODED = 1e8
+
 
 class Loop:
     """Runs steps of a method on batches of a sampler.
@@ -50,22 +55,23 @@ class Loop:
           count: scalar int64, at least 1.
 
         Returns:
-          {name: mean of its log over the steps}, and the number of the first
-          step whose logs were not all finite; -1: none.
+          {name: mean of its log over the steps}, and -1; or the logs of the
+          first step whose logs were not all finite and below `EXPLODED`, and
+          the number of that step.
         """
-        totals = {
-            name: tf.zeros([], tf.float32) for name in self._method.logged
-        }
+        names = self._method.logged
+        shown = tf.zeros([len(names)], tf.float32)
         bad = tf.constant(-1, tf.int64)
         for i in tf.range(count):
             logs = self._step(first_step + i)
-            totals = {
-                name: total + logs[name] for name, total in totals.items()
-            }
-            finite = tf.math.is_finite(tf.add_n(list(totals.values())))
-            bad = tf.where((bad < 0) & ~finite, first_step + i, bad)
-        steps = tf.cast(count, tf.float32)
-        return {name: t / steps for name, t in totals.items()}, bad
+            values = tf.stack([logs[name] for name in names])
+            good = tf.reduce_all(tf.abs(values) < EXPLODED)  # NaN is not
+            is_first = (bad < 0) & ~good
+            shown = tf.where(bad < 0, shown + values, shown)
+            shown = tf.where(is_first, values, shown)
+            bad = tf.where(is_first, first_step + i, bad)
+        shown = tf.where(bad < 0, shown / tf.cast(count, tf.float32), shown)
+        return dict(zip(names, tf.unstack(shown), strict=True)), bad
 
     def batch(self, step: int) -> dict[str, np.ndarray] | None:
         """Returns the global batch of a step; None if it has passed by."""

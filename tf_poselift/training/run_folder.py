@@ -4,6 +4,7 @@ config.json        settings (`Settings`), readable
 statistics.npz     arrays that the method made of the training split
 checkpoints/       networks, optimizers, step
 best/              the best checkpoint by the label-free measure
+train.lock         held by the process that trains (`run_lock`)
 tensorboard/       scalars and pictures
 evaluation/        results of `trainers/evaluate.py`
 """
@@ -23,9 +24,11 @@ from tf_poselift import methods
 from tf_poselift import skeletons
 from tf_poselift.methods import base
 from tf_poselift.training import checkpoints
+from tf_poselift.training import writing
 
 _SETTINGS = "config.json"
 _STATISTICS = "statistics.npz"
+_GROUPS = ("config", "skeleton", "noise")  # settings that hold fields
 # What may differ when a run is continued.
 _FREE = {"commit", "strategy", "dataset"}  # `data` says what was read
 
@@ -51,6 +54,7 @@ class Settings:
     teacher: str = ""  # run folder and step of the lifter it learned from
     teacher_card: tuple[str, ...] = ()  # the teacher's prior card
     strategy: str = "one"
+    stream: bool = False  # batches from the records, not from a table
     commit: str = "unknown"
 
 
@@ -110,6 +114,7 @@ def continued_statistics(
     if there is None:
         return None
     # A field that the run does not have yet was as it is by default.
+    there = _defaults() | there
     default = config_lib.to_json(methods.load(settings.method).Config())
     there["config"] = default | there.get("config", {})
     old, new = _fixed(there), fixed(settings)
@@ -139,12 +144,13 @@ def create(
 ) -> None:
     """Writes a new run's statistics and, last, its settings."""
     folder = pathlib.Path(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{_STATISTICS}.part"
-    with temporary.open("wb") as file:
-        np.savez(file, **statistics)
-    temporary.replace(folder / _STATISTICS)
-    write_json(folder / _SETTINGS, _as_json(settings))
+    with writing.into(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"{_STATISTICS}.part"
+        with temporary.open("wb") as file:
+            np.savez(file, **statistics)
+        temporary.replace(folder / _STATISTICS)
+        write_json(folder / _SETTINGS, _as_json(settings))
 
 
 def load(
@@ -198,14 +204,32 @@ def load(
 
 
 def read_settings(folder: pathlib.Path) -> dict | None:
-    """Returns the content of config.json, or None if there is none."""
+    """Returns the content of config.json, or None if there is none.
+
+    Raises:
+      ValueError: it is not an object of settings.
+    """
     path = folder / _SETTINGS
     if not path.is_file():
         return None
+    advice = (
+        "It says what run this is: bring it back, or train in another "
+        "`--workdir`."
+    )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
+        raise ValueError(
+            f"{path} is not valid JSON: {error}. {advice}"
+        ) from error
+    if not isinstance(values, dict) or not all(
+        isinstance(values.get(group, {}), dict) for group in _GROUPS
+    ):
+        raise ValueError(
+            f"{path} must be an object of settings. Received: "
+            f"{json.dumps(values):.80}. {advice}"
+        )
+    return values
 
 
 def read_statistics(folder: pathlib.Path) -> dict[str, np.ndarray]:
@@ -214,6 +238,11 @@ def read_statistics(folder: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path} is missing: the run cannot be restored without it. Bring "
+            "it back, or train in another `--workdir`."
+        ) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
@@ -244,15 +273,38 @@ def commit() -> str:
     return result.stdout.strip()
 
 
+def check_place(workdir: str | os.PathLike) -> None:
+    """Raises NotADirectoryError if a run folder cannot stand there."""
+    folder = pathlib.Path(workdir)
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(
+                f"`workdir` must be a folder. Received: {workdir}, where "
+                f"{path} is a file. Give another `--workdir`."
+            )
+
+
 def _as_json(settings: Settings) -> dict:
     return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
+def _defaults() -> dict:
+    """Returns the settings that have a default, as JSON."""
+    return json.loads(
+        json.dumps(
+            {
+                field.name: field.default
+                for field in dataclasses.fields(Settings)
+                if field.default is not dataclasses.MISSING
+            }
+        )
+    )
+
+
 def _fixed(values: dict) -> dict:
     """Lifts inner dictionaries up, so that what differs is named by itself."""
-    groups = ("config", "skeleton", "noise")
-    flat = {k: v for k, v in values.items() if k not in (*groups, *_FREE)}
-    for group in groups:
+    flat = {k: v for k, v in values.items() if k not in (*_GROUPS, *_FREE)}
+    for group in _GROUPS:
         for key, value in values.get(group, {}).items():
             # As text: the order of the joints counts; dicts compare without.
             shown = json.dumps(value) if isinstance(value, dict) else value

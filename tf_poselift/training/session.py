@@ -13,6 +13,7 @@ from tf_poselift.methods import base
 from tf_poselift.training import best as best_lib
 from tf_poselift.training import checkpoints
 from tf_poselift.training import loop
+from tf_poselift.training import pace as pace_lib
 from tf_poselift.training import stopping
 from tf_poselift.training import summaries
 from tf_poselift.training import workers as workers_lib
@@ -63,7 +64,7 @@ class Session:
             self.best.restore(step)
         ended = self._is_enough(patience)
         if step >= steps or ended:
-            print(f"Nothing to do: the run has {step} of {steps} steps.")
+            self._tell_nothing_to_do(step, steps, patience)
             return {}
         if step:
             print(f"Continuing from step {step}.")
@@ -77,18 +78,28 @@ class Session:
             disable=not self.workers.is_chief,
         )
         logs = {}
+        pace = pace_lib.Pace(self.workers)
         with bar, stopping.on_request() as stop_asked:
             stopping_now = False
             while step < steps and not stopping_now and not ended:
-                # Calls end where checkpoints are due.
+                # Logs are of the steps up to where checkpoints are due.
                 due = (step // save_every + 1) * save_every
-                until = min(step + log_every, steps, due)
-                logs = self._call(step, until)
-                bar.update(until - step)
-                step = until
+                last = min(step + log_every, steps, due)
+                means = _Means()
+                while step < last and not stopping_now:
+                    until = min(step + pace.count(), last)
+                    with pace.measured(until - step):
+                        means.add(self._call(step, until), until - step)
+                    bar.update(until - step)
+                    step = until
+                    # All end at the same step, whichever was asked to.
+                    stopping_now = self.workers.any(stop_asked())
+                logs = means.values()
+                if step == last:
+                    check_valid(logs, step - means.steps, step)
+                if self.written:
+                    self.written.scalars(logs, step)
                 bar.set_postfix({k: f"{v:.3f}" for k, v in logs.items()})
-                # All end at the same step, whichever was asked to.
-                stopping_now = self.workers.any(stop_asked())
                 if step in (due, steps) or stopping_now:
                     self._checkpoint(step)
                     ended = self._is_enough(patience)
@@ -104,10 +115,7 @@ class Session:
         )
         logs = {name: float(value) for name, value in values.items()}
         if bad_step >= 0:
-            raise self._not_finite(logs, int(bad_step))
-        check_valid(logs, step, until)
-        if self.written:
-            self.written.scalars(logs, until)
+            raise self._exploded(logs, int(bad_step))
         return logs
 
     def _checkpoint(self, step: int) -> None:
@@ -129,8 +137,18 @@ class Session:
             and self.best.since >= patience
         )
 
+    def _tell_nothing_to_do(self, step, steps, patience) -> None:
+        has = f"Nothing to do: the run has {step} of {steps} steps"
+        if step >= steps:
+            print(f"{has}.")
+        else:
+            print(
+                f"{has} and was ended by `patience`: {patience} checkpoints "
+                "not better. It goes on with a larger one, or without."
+            )
+
     def _tell_end(self, step, steps, ended_by, seconds) -> None:
-        if self.best:
+        if self.best and self.best.step is not None:
             best = self.best
             print(f"Best without labels: step {best.step}, in {best.folder}.")
         if ended_by is not None:
@@ -140,9 +158,16 @@ class Session:
         else:
             print(f"Trained to step {step} in {seconds:.0f} s.")
 
-    def _not_finite(self, logs: dict[str, float], step: int) -> ValueError:
+    def _exploded(self, logs: dict[str, float], step: int) -> ValueError:
         """Saves the batch of a step and returns what to raise."""
-        names = [name for name, v in logs.items() if not math.isfinite(v)]
+        sums = {f"{name}_loss" for name in self.method.networks}
+        # Terms first: where a sum is lost, one of them tells why.
+        ordered = sorted(logs, key=lambda name: name in sums)
+        names = [name for name in ordered if not math.isfinite(logs[name])]
+        wrong = f"{', '.join(names)} not finite"
+        if not names:
+            large = [n for n in ordered if abs(logs[n]) >= loop.EXPLODED]
+            wrong = ", ".join(f"{name} = {logs[name]:.3g}" for name in large)
         where = f"step {step}"
         batch = self.training_loop.batch(step)
         if batch is not None:
@@ -152,9 +177,25 @@ class Session:
                 with path.open("wb") as file:
                     np.savez(file, **batch)
         return ValueError(
-            f"Losses must be finite. Received: {', '.join(names)} not finite "
-            f"at {where}. {_ADVICE}"
+            f"Losses must be finite and below {loop.EXPLODED:g}. Received: "
+            f"{wrong} at {where}. {_ADVICE}"
         )
+
+
+class _Means:
+    """Mean logs over calls of several steps each."""
+
+    def __init__(self):
+        self._totals: dict[str, float] = {}
+        self.steps = 0
+
+    def add(self, means: dict[str, float], steps: int) -> None:
+        for name, mean in means.items():
+            self._totals[name] = self._totals.get(name, 0.0) + steps * mean
+        self.steps += steps
+
+    def values(self) -> dict[str, float]:
+        return {name: t / self.steps for name, t in self._totals.items()}
 
 
 def check_valid(logs: dict[str, float], first: int, last: int) -> None:

@@ -1,11 +1,14 @@
 """Trains a method on prepared data sets, from flags' values to a run folder."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from tf_poselift import config as config_lib
@@ -17,8 +20,10 @@ from tf_poselift.data import tables
 from tf_poselift.methods import base
 from tf_poselift.training import best as best_lib
 from tf_poselift.training import checkpoints
+from tf_poselift.training import cluster
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
+from tf_poselift.training import run_lock
 from tf_poselift.training import session
 from tf_poselift.training import strategies
 from tf_poselift.training import summaries
@@ -80,17 +85,23 @@ def train(
         not finite, and names it. Many times slower, without XLA.
       save_every: steps between checkpoints.
       keep: how many of the newest checkpoints are kept; None keeps all.
-      log_every: steps of one call, whose mean logs are shown and written.
+      log_every: steps whose mean logs are shown and written.
 
     Raises:
       ValueError: unknown method or field, a batch that does not divide by the
         replicas, a run of other settings in `workdir`, losses that are not
-        finite, no valid pose.
+        finite or explode, no valid pose, a `TF_CONFIG` of several processes
+        under another strategy than theirs.
       FileNotFoundError: no such prepared data set, no teacher.
-      OSError: what must be written cannot be.
+      OSError: what must be written cannot be, or another process trains in
+        `workdir`.
+      MemoryError: of the device; the batch is too large for it.
       workers.Lost: another process of the run is gone.
     """
     workdir = pathlib.Path(workdir).expanduser()
+    run_folder.check_place(workdir)
+    if strategy != "multi_worker":
+        cluster.check_unused()
     module = methods.load(method)
     config = config_lib.override(module.Config(), overrides)
     if batch_size is not None:
@@ -109,20 +120,57 @@ def train(
         "save_every": save_every,
         "log_every": log_every,
     }
-    with team.watched():
+    with team.watched(), _within_memory(config.batch_size):
         table, held_out = data.read(needs_held_out=patience is not None)
         teacher_run = teachers.load(teacher, team.strategy)
         settings = _settings(
             method, config, data, table, teacher_run, precision, strategy
         )
         _announce(settings, config, data, table, team, workdir)
+        _compare_steps(method, config, steps)
         _check_same(team, settings, data, lengths)
-        model, source = _begin(
+        model, source, statistics = _begin(
             workdir, settings, config, data, table, team, teacher_run, debug_nan
         )
-        return _session(
-            model, source, table, held_out, team, workdir, keep
-        ).run(**lengths)
+        if team.is_chief and patience is not None:
+            best_lib.check(model, held_out)
+        with _claimed(workdir, settings, statistics, team):
+            return _session(
+                model, source, table, held_out, team, workdir, keep
+            ).run(**lengths)
+
+
+@contextlib.contextmanager
+def _within_memory(batch_size: int) -> Iterator[None]:
+    """Within it, TensorFlow's error for want of memory is a MemoryError."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        lines = [line for line in error.message.splitlines() if line.strip()]
+        told = [line for line in lines if "emory" in line or "OOM" in line]
+        raise MemoryError(
+            f"The device must have room for steps of {batch_size} examples. "
+            f"Received: {(told or lines or ['no memory'])[0].strip():.200}. "
+            "Give a smaller `--batch_size`, in another `--workdir`."
+        ) from error
+
+
+@contextlib.contextmanager
+def _claimed(
+    workdir: pathlib.Path,
+    settings: run_folder.Settings,
+    statistics: dict[str, np.ndarray],
+    team: workers_lib.Workers,
+) -> Iterator[None]:
+    """Within it the run folder is this run's, made if there was none."""
+    if not team.is_chief:
+        yield
+        return
+    with run_lock.held(workdir):
+        # Asked again: another process may have made it since.
+        if run_folder.continued_statistics(workdir, settings) is None:
+            run_folder.create(workdir, settings, statistics)
+        yield
 
 
 def _settings(
@@ -147,6 +195,7 @@ def _settings(
         noise=config_lib.to_json(data.noise) if data.noise else {},
         **teachers.describe(teacher_run, table),
         strategy=strategy,
+        stream=data.stream,
         commit=run_folder.commit(),
     )
 
@@ -172,6 +221,19 @@ def _announce(
     )
 
 
+def _compare_steps(method: str, config, steps: int) -> None:
+    """Warns of a run that is not as long as its method's config has it."""
+    planned = getattr(config, "total_steps", steps)
+    if planned != steps:
+        late = "may never come" if planned > steps else "comes early"
+        print(
+            f"WARNING: `{method}` plans with `total_steps={planned}`, the run "
+            f"ends at step {steps}: what begins late in the plan {late}. Give "
+            f"`--config=total_steps={steps}`.",
+            flush=True,
+        )
+
+
 def _check_same(
     team: workers_lib.Workers,
     settings: run_folder.Settings,
@@ -180,7 +242,7 @@ def _check_same(
 ) -> None:
     """Raises ValueError if another worker was asked for something else."""
     asked_for = run_folder.fixed(settings) | lengths
-    asked_for |= {"stream": data.stream, "shuffle_buffer": data.shuffle_buffer}
+    asked_for |= {"shuffle_buffer": data.shuffle_buffer}
     team.check_same("settings", json.dumps(asked_for, sort_keys=True))
 
 
@@ -193,16 +255,16 @@ def _begin(
     team: workers_lib.Workers,
     teacher_run: run_folder.Run | None,
     debug_nan: bool,
-) -> tuple[base.PoseLifter, sampling.Sampler | streaming.Stream]:
-    """Returns the method and where its batches come from.
-
-    Makes the run folder, if the run does not continue the one that is there.
-    """
+) -> tuple[
+    base.PoseLifter,
+    sampling.Sampler | streaming.Stream,
+    dict[str, np.ndarray],
+]:
+    """Returns the method, where its batches come from, and its statistics."""
     if debug_nan:
         tf.debugging.enable_check_numerics()
     statistics = run_folder.continued_statistics(workdir, settings)
-    is_new = statistics is None
-    if is_new:
+    if statistics is None:
         make = getattr(methods.load(settings.method), "statistics", None)
         statistics = make(table, config) if make else {}
     with strategies.scope(team.strategy):
@@ -213,9 +275,7 @@ def _begin(
             jit_compile=not debug_nan,
         )
         source = data.batches(settings.method, config, table)
-    if is_new and team.is_chief:
-        run_folder.create(workdir, settings, statistics)
-    return model, source
+    return model, source, statistics
 
 
 def _session(

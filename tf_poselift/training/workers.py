@@ -55,6 +55,10 @@ class Workers:
         """Returns whether the flag is set in any process; all must ask."""
         return self._sum(int(flag)) > 0
 
+    def of_chief(self, value: int) -> int:
+        """Returns the chief's value in every process; all must ask."""
+        return self._sum(value if self.is_chief else 0)
+
     def check_same(self, what: str, value: str) -> None:
         """Checks that a value is the same in all processes; all must ask.
 
@@ -62,7 +66,7 @@ class Workers:
           ValueError: in every process, if it differs in any.
         """
         own = zlib.crc32(value.encode())
-        if self.any(own != self._sum(own if self.is_chief else 0)):
+        if self.any(own != self.of_chief(own)):
             raise ValueError(
                 f"All workers must have the same {what}. Received, in this "
                 f"one: {value}. Start all with the same flags and one "
