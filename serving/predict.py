@@ -9,7 +9,9 @@ model, or a server: http://HOST:PORT/v1/models/NAME, grpc://HOST:PORT/NAME.
 """
 
 import dataclasses
+import errno
 import pathlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -96,12 +98,15 @@ _SECONDS = flags.DEFINE_float(
     "render_seconds", 20.0, "Length of what is shown, from the first frame.", 0
 )
 
+# EIO is ffmpeg's, which does not tell.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 def predict() -> None:
     writing.check_formats(_FORMATS.value)
+    writing.check_folder("out", pathlib.Path(_OUT.value))
     options = _options()
-    if _RENDER.value:
-        rendering.check(_RENDER.value, _VIDEO.value)
+    _check_render()
     sources = videos.sources(pathlib.Path(_KEYPOINTS.value))
     source, target, lift = _open()
     if not lifters.is_url(_MODEL.value):
@@ -132,6 +137,18 @@ def predict() -> None:
             alone = len(sources) == 1 and name == videos.name_of(sources[0])
             _render(video, None if alone else name)
     _tell_end(written, left_out)
+
+
+def _check_render() -> None:
+    if _RENDER.value:
+        folder = pathlib.Path(_RENDER.value).parent
+        writing.check_folder("render's folder", folder)
+        rendering.check(_RENDER.value, _VIDEO.value)
+    elif _VIDEO.value:
+        raise ValueError(
+            f"`video` must come with `render`. Received: {_VIDEO.value} alone. "
+            "Give `--render=FILE.mp4` or .gif, behind which it is shown."
+        )
 
 
 def _options() -> lifting.Options:
@@ -244,10 +261,22 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
+    # So that what is half written is cleared away; 128 + 15, as a shell says.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         predict()
     except (ValueError, OSError, ImportError, client.ServerError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {_in_words(error)}")
+
+
+def _in_words(error: Exception) -> str:
+    """Returns the message; of a file that cannot be written its name first."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    text = f"{error.filename}: {error.strerror}."
+    if error.errno in _FULL:
+        text += " Free some space there, or write to another disk."
+    return text
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import encoded_body
 import tensorflow as tf
 import timed_socket
 from google.protobuf import json_format
@@ -241,7 +242,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return _as_dict(versions.status(*asked_for))
         model = versions.find(*asked_for)
         if verb == ":predict":
-            return _predict(model, body)
+            encodings = self.headers.get_all("Content-Encoding", [])
+            return _predict(model, body, encodings, self.server.max_bytes)
         return _as_dict(model.metadata())
 
     def _send(self, code: int, answer: dict | str) -> None:
@@ -264,8 +266,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _predict(model: loaded_model.LoadedModel, body: bytes) -> dict:
+def _predict(
+    model: loaded_model.LoadedModel, body: bytes, encodings, max_bytes: int
+) -> dict:
     try:
+        body = encoded_body.decode(body, encodings, max_bytes)
         name, form, content = json_tensors.parse(body)
         declared = model.signature(name).inputs
         types = {k: tf.as_dtype(info.dtype) for k, info in declared.items()}

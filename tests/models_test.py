@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import venv
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from tf_poselift.data import synthetic
 from tf_poselift.evaluation import prediction
 from tf_poselift.evaluation import scores
 
-MODEL = pathlib.Path(__file__).parents[1] / "models" / "human36m_17" / "1"
+ROOT = pathlib.Path(__file__).parents[1]
+MODEL = ROOT / "models" / "human36m_17" / "1"
 SKELETON = skeletons.load("human36m_17")
 # TensorFlow and NumPy alone: nothing of this project can be imported.
 PROGRAM = """
@@ -61,6 +64,39 @@ def lifted(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     with np.load(folder / "out.npz") as file:
         return table, dict(file)
+
+
+def readme_lines() -> str:
+    """The lines of the README that load the model and lift a pose."""
+    page = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    (block,) = (b for b in blocks if "models/human36m_17/1" in b)
+    return f"import tensorflow as tf\n{block}"
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_need_tensorflow_alone(tmp_path):
+    """In an environment of its own, 2 GB that come from a registry."""
+    python = tmp_path / "fresh" / "bin" / "python"
+    venv.create(tmp_path / "fresh", symlinks=True, with_pip=True)
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "tensorflow==2.21.*"],
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    if installed.returncode:
+        pytest.skip(f"no TensorFlow from a registry: {installed.stderr[-300:]}")
+    check = "assert joints_3d.shape == (1, 17, 3) and tf.norm(joints_3d) > 1.0"
+    alone = "import importlib.util as u; assert not u.find_spec('tf_poselift')"
+    done = subprocess.run(
+        [python, "-I", "-c", f"{alone}\n{readme_lines()}\n{check}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_people_are_better_than_flat(lifted):

@@ -104,6 +104,41 @@ def test_names_must_differ(write, skeleton, tmp_path):
         videos.sources(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "positions",
+    [
+        {"a b": ["custom"], "a_b": ["custom"]},
+        {"walk": ["a b", "a_b"]},
+        {"a b/c": ["custom"], "a_b": ["c"]},
+    ],
+    ids=str,
+)
+def test_no_video_of_a_file_replaces_another(skeleton, tmp_path, positions):
+    array = np.ones((2, 2, 2), np.float32)
+    content = {
+        video: {action: [array] for action in actions}
+        for video, actions in positions.items()
+    }
+    path = tmp_path / "all.npz"
+    np.savez(path, positions_2d=np.array(content, dtype=object))
+    found = videos.read(videos.sources(path), skeleton)
+    with pytest.raises(
+        ValueError,
+        match=r"Received: `all/.*a b.*` of .*all\.n"
+        r"pz and `all/.*a_b.*` of .* as `all/.*a_b",
+    ):
+        next(found)
+
+
+def test_no_video_of_a_folder_replaces_another(write, skeleton, tmp_path):
+    array = np.ones((2, 2, 2), np.float32)
+    content = {name: {"custom": [array]} for name in ("walk", "run")}
+    np.savez(tmp_path / "all.npz", positions_2d=np.array(content, dtype=object))
+    write("all/walk.csv", ROW)
+    with pytest.raises(ValueError, match="both be written as `all/walk`"):
+        names(tmp_path, skeleton)
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="No file or folder at"):
         videos.sources(tmp_path / "none")

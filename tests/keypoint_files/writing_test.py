@@ -149,6 +149,42 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_older_files_of_a_video_stay_and_are_named(tmp_path):
+    two = video(person(), person(1))
+    assert not write(tmp_path, two, "trc", "npz")[1]
+    for other in ("walk_a.trc", "walk_2.txt", "walk_1_0.trc", "run_1.trc"):
+        (tmp_path / other).touch()
+    _, notes = write(tmp_path, video(), "trc", "csv")
+    assert notes == ["older files, not of this run, stay: walk.npz, walk_1.trc"]
+    assert (tmp_path / "walk_1.trc").is_file()
+
+
+def test_a_folder_in_the_way_changes_nothing(tmp_path):
+    write(tmp_path, video(), "npz", "csv")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "walk_0.trc").mkdir()
+    with pytest.raises(OSError, match=r"walk_0\.trc must be a file or nothing"):
+        write(tmp_path, video(unit="mm"), "npz", "csv", "trc")
+    (tmp_path / "walk_0.trc").rmdir()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_where_files_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    writing.check_folder("out", tmp_path)
+    writing.check_folder("out", tmp_path / "new" / "folder")
+    for name in ("file", "file/below", "dangling"):
+        with pytest.raises(
+            ValueError, match="`out` must be a folder.* is no f"
+        ):
+            writing.check_folder("out", tmp_path / name)
+    assert {p.name for p in tmp_path.iterdir()} == {"file", "dangling"}
+    with pytest.raises(OSError, match="cannot be made a folder") as caught:
+        write(tmp_path / "file", video(), "npz")
+    assert caught.value.filename == str(tmp_path / "file")
+
+
 @pytest.mark.parametrize("formats", [(), ("npz", "npz"), ("fbx",)])
 def test_unknown_formats_are_refused(formats, tmp_path):
     with pytest.raises(ValueError, match="Known: bvh|must be some of npz"):

@@ -153,6 +153,23 @@ def test_script_lifts_a_file(stand_in, poses, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"poses.npz", "out.npz"}
 
 
+def test_script_takes_what_the_client_takes(stand_in, poses, tmp_path):
+    path = tmp_path / "poses.npz"
+    np.savez(path, keypoints_2d=poses[0], scores=poses[1])
+    given = "--rest", stand_in.rest, "--model=lifter", "--keypoints", path
+    done = _run(*given, "--version=1", "--max_batch=2", "--timeout=59")
+    assert done.returncode == 0, done.stderr
+    assert "6 of 7 poses lifted" in done.stdout
+    for flag, message in (
+        ("--version=7", "HTTP 404"),
+        ("--max_batch=0", "`max_batch` must be at least 1. Received: 0."),
+        ("--timeout=0", "`timeout` must be above 0. Received: 0.0."),
+    ):
+        done = _run(*given, flag)
+        assert done.returncode == 1
+        assert message in done.stderr and "Traceback" not in done.stderr
+
+
 def test_script_says_what_is_wrong(tmp_path):
     path = tmp_path / "poses.npy"
     np.save(path, np.zeros([7, 17]))

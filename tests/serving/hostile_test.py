@@ -6,6 +6,7 @@ directly, and the next good request is answered as ever.
 
 import base64
 import contextlib
+import gzip
 import json
 import os
 import pathlib
@@ -56,6 +57,8 @@ def check(
 
 def check_answer(session, body: bytes, answer) -> None:
     """Compares with the model called directly."""
+    if body.startswith(b"\x1f\x8b"):  # and a header says so
+        body = gzip.decompress(body)
     asked = json.loads(body)
     signature = asked.get("signature_name", "serving_default")
     by_rows = "instances" in asked

@@ -1,6 +1,7 @@
 """How the stand-in treats connections: framing, time, number, stop."""
 
 import contextlib
+import gzip
 import importlib.util
 import json
 import pathlib
@@ -34,6 +35,37 @@ def test_requests_one_after_the_other_are_answered_in_turn(stand_in, body):
     assert "outputs" in answers[0][1]
     assert "model_version_status" in answers[1][1]
     assert answers[2] == answers[0]
+
+
+@pytest.mark.parametrize(
+    ("encode", "encoding", "status", "message"),
+    [
+        (gzip.compress, b"gzip", 200, None),
+        (gzip.compress, b" GZIP ", 200, None),
+        (bytes, b"identity", 200, None),
+        (gzip.compress, b"", 400, "JSON Parse error"),
+        (bytes, b"gzip", 400, "With Content-Encoding gzip, the body must be"),
+        (lambda b: gzip.compress(b)[:-9], b"gzip", 400, "one whole stream"),
+        (lambda b: gzip.compress(b) * 2, b"gzip", 400, "one whole stream"),
+        (gzip.compress, b"br", 400, "must be gzip, not br"),
+        (gzip.compress, b"gzip, gzip", 400, "must be gzip, not gzip, gzip"),
+        # 256 MiB in 250 KiB.
+        (lambda _: gzip.compress(bytes(1 << 28)), b"gzip", 400, "16777216 byt"),
+    ],
+)
+def test_a_body_may_be_gzip(stand_in, body, encode, encoding, status, message):
+    sent = encode(body)
+    headers = [b"Content-Length: %d" % len(sent)]
+    if encoding:
+        headers.append(b"Content-Encoding: " + encoding)
+    request = raw_http.request(sent, headers=tuple(headers))
+    # The body was read: the connection goes on.
+    first, plain = raw_http.exchange(stand_in, request + raw_http.request(body))
+    assert (first[0], plain[0]) == (status, 200)
+    if message is None:
+        assert first[1] == plain[1]
+    else:
+        assert message in first[1]["error"]
 
 
 def test_the_body_of_a_get_is_not_the_next_request(stand_in):

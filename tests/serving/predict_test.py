@@ -149,6 +149,23 @@ def test_what_cannot_be_is_refused(base_path, keypoints, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+def test_places_and_videos_are_looked_at_first(base_path, keypoints, tmp_path):
+    text, out, film = (tmp_path / name for name in ("a.txt", "out", "a.mp4"))
+    text.write_text("no video")
+    given = {"model": base_path, "keypoints": keypoints, "out": out}
+    for changes, message in (
+        ({"out": text}, "`out` must be a folder, or one that can be made. Re"),
+        ({"render": text / "a.gif"}, f"{text} is no folder"),
+        ({"video": text}, "`video` must come with `render`. Received: "),
+        ({"video": text, "render": film}, f"{text} must be a video."),
+    ):
+        done = predict(**(given | changes))
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ") and message in done.stderr
+        assert not done.stdout and done.stderr.count("\n") == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_a_video_without_anybody_is_left_out(base_path, keypoints, tmp_path):
     """Of several videos, and of one; its stand-ins score too little."""
     folder = tmp_path / "videos"
@@ -248,9 +265,40 @@ def test_a_full_disk_leaves_nothing(base_path, keypoints, tmp_path):
         text=True,
         timeout=180,
     )
-    assert done.returncode == 1 and "error: " in done.stderr
-    assert "File too large" in done.stderr
+    assert done.returncode == 1
+    assert f"error: {out}/walk" in done.stderr
+    assert "File too large. Free some space there" in done.stderr
     assert not list(out.iterdir())
+
+
+def test_a_termination_leaves_nothing(base_path, keypoints, tmp_path):
+    """SIGTERM while a file is half written."""
+    program = """if True:
+        import sys, time
+        from absl import app
+        import predict
+        from tf_poselift.keypoint_files import write_csv
+        def half(path, _):
+            path.write_text("frame,pers")
+            print("WRITING", flush=True)
+            time.sleep(100.0)
+        write_csv.write = half
+        app.run(predict.main)
+    """
+    flags = {"model": base_path, "keypoints": keypoints, "out": tmp_path}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program]
+        + [f"--{name}={value}" for name, value in flags.items()],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'serving'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert "WRITING\n" in iter(process.stdout.readline, "")
+        assert any(tmp_path.glob(".staging-*/walk.csv"))
+        process.terminate()
+        assert process.wait(60.0) == 143
+    assert not list(tmp_path.iterdir())
 
 
 def test_real_files_of_openpose(base_path, tmp_path):

@@ -1,7 +1,9 @@
 """Films and pages: what is in them, and that nothing is left of a failure."""
 
+import errno
 import importlib.util
 import json
+import pathlib
 import re
 
 import numpy as np
@@ -182,14 +184,44 @@ def test_a_long_video_is_thinned_out(tmp_path):
     assert count == 500
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError("No space left on device")
+@pytest.mark.parametrize("ending", [".gif", ".png", ".html"])
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, ending):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(animation, "pictures", full)
-    with pytest.raises(OSError, match="No space"):
-        render(tmp_path / "a.gif")
+    monkeypatch.setattr(skeleton_plots, "save", full)
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    path = tmp_path / f"a{ending}"
+    with pytest.raises(OSError, match="No space left") as caught:
+        render(path)
+    assert caught.value.filename == str(path)
     assert not list(tmp_path.iterdir())
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("blocks", [0, 2, 5])
+def test_a_full_disk_leaves_no_broken_film(tmp_path, monkeypatch, blocks):
+    """ffmpeg has been given all frames by the time it writes most of them."""
+    import imageio_ffmpeg
+
+    exe = tmp_path / "bin" / "ffmpeg"
+    exe.parent.mkdir()
+    # Of 1024 bytes; what is ignored here is an error of writing there.
+    exe.write_text(
+        f"#!/bin/bash\ntrap '' XFSZ\nulimit -f {blocks}\n"
+        f'exec {imageio_ffmpeg.get_ffmpeg_exe()} "$@"\n'
+    )
+    exe.chmod(0o700)
+    out = tmp_path / "out" / "a.mp4"
+    out.parent.mkdir()
+    out.write_bytes(b"of an earlier run")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(exe))
+    with pytest.raises(OSError, match="ffmpeg cannot write all") as caught:
+        render(out)
+    assert caught.value.filename == str(out)
+    assert [p.name for p in out.parent.iterdir()] == ["a.mp4"]
+    assert out.read_bytes() == b"of an earlier run"
 
 
 @pytest.mark.parametrize(
@@ -203,9 +235,16 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
         ),
         ("a.html", "v.mp4", ValueError, "can stand behind an .mp4 or .gif"),
         ("a.gif", "v.mp4", FileNotFoundError, "No video at"),
+        ("f.gif", None, ValueError, "must be a file. Received: a folder"),
+        pytest.param(
+            *("a.gif", "text.mp4", ValueError, "text.mp4 must be a video"),
+            marks=needs_ffmpeg,
+        ),
     ],
 )
 def test_what_cannot_be_rendered(name, video, error, message, tmp_path):
+    (tmp_path / "f.gif").mkdir()
+    (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(error, match=message):
         rendering.check(str(tmp_path / name), video and str(tmp_path / video))
 

@@ -78,8 +78,13 @@ def read(
     """Yields the name of every video and its tracks, reading file by file.
 
     A video in which nobody was seen has none. Long arrays are on disk. The
-    arguments and errors are those of `reading.read`.
+    arguments are those of `reading.read`.
+
+    Raises:
+      ValueError: as `reading.read`, or two videos whose output would have one
+        name; the second is not yielded.
     """
+    taken: dict[str, str] = {}
     for source in given:
         found = reading.read(
             source.path,
@@ -96,14 +101,32 @@ def read(
         for track in found:
             by_name.setdefault(track.name, []).append(track)
         del found
-        for name in list(by_name):
-            own = len(by_name) == 1 and "/" not in name
-            yield (
-                name_of(source)
-                if own
-                else writing.file_name(source.folder + name),
-                by_name[name],
+        outputs = _outputs(source, list(by_name))
+        _check_apart(source, outputs, taken)
+        for name, output in outputs.items():
+            yield output, by_name.pop(name)
+
+
+def _outputs(source: Source, names: Sequence[str]) -> dict[str, str]:
+    """Returns {name of a video in a source: name of its output}."""
+    if len(names) == 1 and "/" not in names[0]:
+        return {names[0]: name_of(source)}
+    return {name: writing.file_name(source.folder + name) for name in names}
+
+
+def _check_apart(
+    source: Source, outputs: dict[str, str], taken: dict[str, str]
+) -> None:
+    """Checks that no output replaces another; adds a source's to `taken`."""
+    for name, output in outputs.items():
+        what = f"`{name}` of {source.path}"
+        if output in taken:
+            raise ValueError(
+                "Videos must differ in more than characters that names of "
+                f"files do not keep. Received: {taken[output]} and {what}, "
+                f"which would both be written as `{output}`. Rename one."
             )
+        taken[output] = what
 
 
 def parse_size(texts: Sequence[str] | None) -> tuple[float, float] | None:

@@ -38,6 +38,23 @@ def check_formats(formats: Sequence[str]) -> None:
         )
 
 
+def check_folder(name: str, folder: pathlib.Path) -> None:
+    """Raises ValueError if files cannot be written there.
+
+    Args:
+      name: of the argument.
+      folder: which need not be there yet; nothing is made.
+    """
+    place = folder.absolute()
+    there = next(p for p in (place, *place.parents) if os.path.lexists(p))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "cannot be written to" if there.is_dir() else "is no folder"
+        raise ValueError(
+            f"`{name}` must be a folder, or one that can be made. Received: "
+            f"{folder}; {there} {reason}."
+        )
+
+
 def write(
     video: lifted.Video, folder: pathlib.Path, formats: Sequence[str]
 ) -> tuple[list[pathlib.Path], list[str]]:
@@ -54,7 +71,7 @@ def write(
     """
     check_formats(formats)
     place = folder / video.name
-    place.parent.mkdir(parents=True, exist_ok=True)
+    _make(place.parent)
     staging = place.parent / f".staging-{uuid.uuid4().hex[:8]}"
     notes: list[str] = []
     try:
@@ -65,17 +82,56 @@ def write(
                 _TOGETHER[name].write(path, video)
             else:
                 notes += _write_alone(name, staging, place.name, video)
-        paths = []
-        for path in sorted(staging.iterdir()):
-            os.replace(path, place.parent / path.name)
-            paths.append(place.parent / path.name)
+        paths = _put_in_place(sorted(staging.iterdir()), place.parent)
     except OSError as error:
         if error.filename is not None or error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(place)) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return paths, notes
+    return paths, notes + _older_files(place, paths)
+
+
+def _make(folder: pathlib.Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot be made a folder ({error.strerror})"
+        raise OSError(error.errno, reason, str(folder)) from error
+
+
+def _put_in_place(
+    paths: Sequence[pathlib.Path], folder: pathlib.Path
+) -> list[pathlib.Path]:
+    """Moves files into a folder; none of them if one cannot replace."""
+    targets = [folder / path.name for path in paths]
+    for target in targets:
+        if target.is_dir():
+            raise IsADirectoryError(
+                f"{target} must be a file or nothing. Received: a folder. Move "
+                "it away, or write elsewhere."
+            )
+    for path, target in zip(paths, targets, strict=True):
+        os.replace(path, target)
+    return targets
+
+
+def _older_files(
+    place: pathlib.Path, written: Sequence[pathlib.Path]
+) -> list[str]:
+    """Names a video's files that were there before and are not replaced.
+
+    They stay: somebody may have asked for them, or made them.
+    """
+    together, alone = "|".join(_TOGETHER), "|".join(_ALONE)
+    form = re.compile(
+        rf"{re.escape(place.name)}(\.({together})|_\d+\.({alone}))"
+    )
+    names = {path.name for path in place.parent.iterdir()}
+    older = sorted(filter(form.fullmatch, names - {p.name for p in written}))
+    if not older:
+        return []
+    return [f"older files, not of this run, stay: {', '.join(older)}"]
 
 
 def _write_alone(

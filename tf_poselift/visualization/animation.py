@@ -4,6 +4,7 @@ MP4 through `imageio-ffmpeg` (which brings ffmpeg along), GIF through Pillow.
 """
 
 import dataclasses
+import errno
 import pathlib
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def write(
     Raises:
       ValueError: a video of another size than the scene's image.
       ImportError: the extra `video` is not installed.
-      OSError: the file cannot be written.
+      OSError: the file cannot be written; what was there before stays.
     """
     if video is not None:
         scene = dataclasses.replace(scene, image_size=_size_of(video, scene))
@@ -89,16 +90,32 @@ def _write_mp4(path, scene: scene_lib.Scene, video) -> int:
             try:
                 writer.send(np.ascontiguousarray(image))
             except OSError as error:  # with pages of ffmpeg's own words
-                raise _no_film(path) from error
+                raise _no_film() from error
     finally:
         writer.close()
-    if not path.is_file() or not path.stat().st_size:
-        raise _no_film(path)
+    _check_film(path, len(scene.frames))
     return len(scene.frames)
 
 
-def _no_film(path) -> OSError:
-    return OSError(f"ffmpeg cannot write in {path.parent}. Is the disk full?")
+def _check_film(path: pathlib.Path, count: int) -> None:
+    """Raises OSError unless all frames can be read again.
+
+    Nobody tells how ffmpeg ended, and most of its bytes come at the end.
+    """
+    import imageio_ffmpeg
+
+    try:
+        found, _ = imageio_ffmpeg.count_frames_and_secs(path)
+    except RuntimeError as error:
+        raise _no_film() from error
+    if found != count:
+        raise _no_film()
+
+
+def _no_film() -> OSError:
+    return OSError(
+        errno.EIO, "ffmpeg cannot write all frames, as on a full disk"
+    )
 
 
 def pictures(
@@ -188,16 +205,26 @@ def _open(video: pathlib.Path) -> tuple[int, int, Generator]:
         raise ValueError(f"{video} must be a video. {reason}") from error
 
 
+def video_size(video: pathlib.Path) -> tuple[int, int]:
+    """Returns a video's width and height.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    width, height, reader = _open(video)
+    reader.close()
+    return width, height
+
+
 def _size_of(
     video: pathlib.Path, scene: scene_lib.Scene
 ) -> tuple[float, float]:
     """Returns a video's width and height.
 
     Raises:
-      ValueError: the keypoints do not lie in it.
+      ValueError: it cannot be read, or the keypoints do not lie in it.
     """
-    width, height, reader = _open(video)
-    reader.close()
+    width, height = video_size(video)
     size, known = (float(width), float(height)), scene.image_size
     points = scene.keypoints_2d[np.isfinite(scene.keypoints_2d).all(axis=-1)]
     inside = ((points >= 0.0) & (points <= size)).all(axis=-1)

@@ -1,7 +1,9 @@
 """A lifted video as something to look at: by the ending of the file's name."""
 
+import contextlib
 import importlib.util
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +32,8 @@ def check(path: str, video: str | None) -> None:
       video: behind an .mp4 or .gif, or None.
 
     Raises:
-      ValueError: another ending, or a video behind a page or picture.
+      ValueError: another ending, a folder of that name, a video behind a page
+        or picture, or one that cannot be read.
       FileNotFoundError: no such video.
       ImportError: the extra `video` is not installed.
     """
@@ -39,6 +42,10 @@ def check(path: str, video: str | None) -> None:
         raise ValueError(
             f"`render` must be a file that ends in {', '.join(_NEEDS)}. "
             f"Received: {path}."
+        )
+    if pathlib.Path(path).is_dir():
+        raise ValueError(
+            f"`render` must be a file. Received: a folder, {path}."
         )
     needed = [_NEEDS[ending]]
     if video is not None:
@@ -55,6 +62,8 @@ def check(path: str, video: str | None) -> None:
                 f"{ending} needs the package `{module.replace('_', '-')}`: "
                 "`pip install -e '.[video]'`."
             )
+    if video is not None:
+        animation.video_size(pathlib.Path(video))
 
 
 def render(
@@ -79,22 +88,38 @@ def render(
       image_size: (width, height) in pixels, if known.
       video: behind the 2D skeleton of an .mp4 or .gif.
       seconds: shown from the first frame on; 0: all.
+
+    Raises:
+      ValueError: nobody was lifted, or a video of something else.
+      OSError: the file cannot be written; the error has its name.
     """
-    if path.suffix == ".png":
-        return _write_poses(path, people, skeleton)
-    is_page = path.suffix == ".html"
-    scene = scene_lib.make(
-        people,
-        skeleton=skeleton,
-        fps=fps,
-        image_size=image_size,
-        seconds=seconds,
-        most_frames=viewer.MOST_FRAMES if is_page else None,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if is_page:
-        return viewer.write(path, scene)
-    return animation.write(path, scene, video=video and pathlib.Path(video))
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            return _write_poses(path, people, skeleton)
+        is_page = path.suffix == ".html"
+        scene = scene_lib.make(
+            people,
+            skeleton=skeleton,
+            fps=fps,
+            image_size=image_size,
+            seconds=seconds,
+            most_frames=viewer.MOST_FRAMES if is_page else None,
+        )
+        if is_page:
+            return viewer.write(path, scene)
+        return animation.write(path, scene, video=video and pathlib.Path(video))
+
+
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+    """Gives errors of writing the name of the file that is asked for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _write_poses(path: pathlib.Path, people, skeleton) -> int:
@@ -112,6 +137,5 @@ def _write_poses(path: pathlib.Path, people, skeleton) -> int:
         scores=np.isfinite(points[chosen]).all(axis=-1),
         joints_3d=joints_3d[chosen],
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     skeleton_plots.save(picture, path)
     return len(chosen)

@@ -133,7 +133,7 @@ def _lay_out(figure, scene: scene_lib.Scene, names, duration: float) -> None:
     )
     figure.update_scenes(
         aspectmode="manual",
-        aspectratio=dict.fromkeys("xyz", 1.6),
+        aspectratio=dict.fromkeys("xyz", 1.4),
         camera={
             "eye": {"x": 0.45, "y": -1.4, "z": 0.35},
             "projection": {"type": "orthographic"},
