@@ -23,6 +23,7 @@ from absl import flags
 from absl import logging
 
 from tf_poselift.export import latency
+from tf_poselift.training import benchmark_table
 from tf_poselift.training import data_benchmark
 from tf_poselift.training import growth_benchmark
 from tf_poselift.training import run_folder
@@ -57,7 +58,10 @@ _POSES = flags.DEFINE_list(
 _FIGURE = flags.DEFINE_string("figure", None, "Growth: picture to write.")
 _JSON = flags.DEFINE_string("json", None, "File to write the result to.")
 _COMPARE = flags.DEFINE_string(
-    "compare", None, "File of an earlier run's --json to compare with."
+    "compare",
+    None,
+    "File of an earlier run's --json to compare with; of the same --what, "
+    "method, batch size, precision and config.",
 )
 
 DATASETS = pathlib.Path(__file__).parents[1] / "datasets"
@@ -137,51 +141,42 @@ def serve() -> dict[str, Any]:
     return dataclasses.asdict(result)
 
 
+def settings() -> dict[str, Any]:
+    """Returns what an earlier run must share to be compared with."""
+    what = _WHAT.value
+    values = {"what": what}
+    if what in ("step", "growth"):
+        values |= {
+            "method": _METHOD.value,
+            "batch_size": _BATCH_SIZE.value,
+            "precision": _PRECISION.value,
+            "config": " ".join(_CONFIG.value),
+        }
+    elif what == "serve" and not _WORKDIR.value:
+        values |= {
+            "method": _METHOD.value,
+            "config": " ".join(_CONFIG.value),
+        }
+    return values
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.ERROR)  # each size is traced anew
     what = {"step": step, "growth": growth, "data": data, "serve": serve}
+    earlier = {}
     try:
-        earlier = _read(_COMPARE.value) if _COMPARE.value else {}
-        values = what[_WHAT.value]()
+        if _COMPARE.value:
+            earlier = benchmark_table.read(_COMPARE.value)
+            benchmark_table.check_same(settings(), earlier)
+        values = settings() | what[_WHAT.value]()
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
-    show(values, earlier)
+    print("\n".join(benchmark_table.lines(values, earlier)))
     if _JSON.value:
         with open(_JSON.value, "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2)
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        values = json.loads(pathlib.Path(path).read_text("utf-8"))
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise ValueError(
-            f"`--compare` must be a file that `--json` wrote. Received: {path}."
-        )
-    return values
-
-
-def show(values: dict[str, Any], earlier: dict[str, Any]) -> None:
-    """Prints one line for every value, beside an earlier run's."""
-    width = max(20, *(len(name) for name in values))
-    for name, value in values.items():
-        if isinstance(value, list):  # the rows of a table
-            continue
-        line = f"{name:{width}} {_text(value):>12}"
-        before = earlier.get(name)
-        if before is not None:
-            line += f" {_text(before):>12}"
-            if isinstance(value, float) and before:
-                line += f"  x {value / before:.2f}"
-        print(line.rstrip())
-
-
-def _text(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

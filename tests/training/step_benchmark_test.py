@@ -1,3 +1,10 @@
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+import pytest
+
 from tf_poselift.training import step_benchmark
 
 
@@ -31,3 +38,61 @@ def test_measure_is_consistent():
     rate = result.gflop_per_step / result.step_ms * 1e3
     assert abs(rate / result.step_gflops - 1) < 1e-6
     assert 0 < result.ratio < 10
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_peak_memory_is_that_of_the_step(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        step_benchmark, "_peak_memory", lambda: calls.append("peak") or 2**31
+    )
+    operands = step_benchmark.operands
+    monkeypatch.setattr(
+        step_benchmark,
+        "operands",
+        lambda products: calls.append("operands") or operands(products),
+    )
+    result = step_benchmark.measure(
+        "kudo2018", batch_size=8, overrides=("width=16",), steps=1, rounds=1
+    )
+    assert calls == ["peak", "operands"]
+    assert result.peak_memory_gib == 2.0
+
+
+SQUARE = step_benchmark.Product((16, 16), (16, 16), False, False, "float32")
+PRODUCTS = [
+    *[SQUARE] * 11,  # more than three on either side can tell apart
+    *[dataclasses.replace(SQUARE, transpose_left=True)] * 4,
+    step_benchmark.Product((16, 32), (32, 8), False, False, "float32"),
+    *[step_benchmark.Product((16, 32), (8, 32), False, True, "float32")] * 2,
+]
+
+
+def test_few_matrices_make_a_pair_for_every_product():
+    pairs = step_benchmark.operands(PRODUCTS)
+    for p, (left, right) in zip(PRODUCTS, pairs, strict=True):
+        assert (tuple(left.shape), tuple(right.shape)) == (p.left, p.right)
+        assert left.dtype == right.dtype == p.dtype
+    # Four 16 x 16 on either side, two 16 x 32, one 32 x 8, two 8 x 32.
+    assert len({id(matrix) for pair in pairs for matrix in pair}) == 13
+    squares = list(itertools.pairwise(pairs[:11]))
+    assert all(
+        a is not b for pair in squares for a, b in zip(*pair, strict=True)
+    )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_every_product_is_computed(jit_compile):
+    pairs = step_benchmark.operands(PRODUCTS)
+    run = step_benchmark.bare(PRODUCTS, pairs, jit_compile=jit_compile)
+    results = [result.numpy() for result in run()]
+    for p, (left, right), result in zip(PRODUCTS, pairs, results, strict=True):
+        left = left.numpy().T if p.transpose_left else left.numpy()
+        right = right.numpy().T if p.transpose_right else right.numpy()
+        np.testing.assert_allclose(result, left @ right, rtol=1e-4, atol=1e-4)
+    # No two are alike, so that none can stand for another.
+    for a, b in itertools.combinations(results, 2):
+        assert a.shape != b.shape or np.abs(a - b).max() > 0.1
+    if jit_compile:
+        optimized = run.experimental_get_compiler_ir()("optimized_hlo")
+        assert len(re.findall(r"= \S+ dot\(", optimized)) == len(PRODUCTS)

@@ -11,7 +11,7 @@ from tf_poselift.visualization import growth
 
 BATCH_SIZES = (64, 256, 1024, 4096)
 JOINTS = (8, 17, 34, 68, 136)
-POSES = (20_000, 100_000, 1_000_000, 10_000_000)
+POSES = (10_000, 100_000, 1_000_000, 10_000_000)
 _LABELS = {
     "batch_size": "poses of a step",
     "joints": "joints",

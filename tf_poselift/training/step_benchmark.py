@@ -8,11 +8,11 @@ whichever is faster; all are timed in turn in one run, because machines drift.
 
 import collections
 import dataclasses
+import math
 import resource
 import statistics
 import time
 
-import numpy as np
 import tensorflow as tf
 
 from tf_poselift import config as config_lib
@@ -64,10 +64,11 @@ class Result:
     step_gflops: float
     products_gflops: float
     ratio: float  # of the rates: products_ms / step_ms, the median of rounds
-    outside_percent: float  # of the step's time, outside matrix products
+    outside_percent: float  # of the step's time: 100 (1 - ratio)
     input_percent: float  # of the step's time, drawing its batch
     compile_seconds: float  # first call, less its steps
-    peak_memory_gib: float  # of the GPU, or of this process
+    # After the first steps: of the GPU, or of this process.
+    peak_memory_gib: float
 
 
 class _SameBatch:
@@ -107,8 +108,12 @@ def measure(
     model, sampler = build(
         method, batch_size, precision, overrides, skeleton, clips
     )
+    whole = loop.Loop(model, sampler)
+    first = _step_seconds(whole, 0, steps)
+    peak = _peak_memory()  # the matrices below would be in it
     products = products_of(model, sampler.draw(0))
-    first, times = _time(model, sampler, products, steps, rounds)
+    fed = loop.Loop(model, _SameBatch(sampler))
+    times = _time(whole, fed, products, steps, rounds)
     step = statistics.median(times["step"])
     bare = min((times[name] for name in _LIMITS), key=statistics.median)
     product = statistics.median(bare)
@@ -130,37 +135,37 @@ def measure(
         input_percent=100.0
         * (1.0 - _median_ratio(times["fed"], times["step"])),
         compile_seconds=steps * (first - step),
-        peak_memory_gib=_peak_memory() / 2**30,
+        peak_memory_gib=peak / 2**30,
     )
 
 
 def _time(
-    model: base.PoseLifter,
-    sampler: sampling.Sampler,
+    whole: loop.Loop,
+    fed: loop.Loop,
     products: list[Product],
     steps: int,
     rounds: int,
-) -> tuple[float, dict[str, list[float]]]:
-    """Returns the seconds of a step in the first call, which compiles, and of
-    everything that is timed in turn, one entry a round.
-    """
-    whole = loop.Loop(model, sampler)
-    fed = loop.Loop(model, _SameBatch(sampler))
-    plain, xla = (_bare(products, jit_compile=jit) for jit in (False, True))
+) -> dict[str, list[float]]:
+    """Returns the seconds of all that is timed in turn, one entry a round."""
+    pairs = operands(products)
+    plain, xla = (
+        bare(products, pairs, jit_compile=jit) for jit in (False, True)
+    )
     timed = {
         "step": lambda round_: _step_seconds(whole, round_ * steps, steps),
         "fed": lambda round_: _step_seconds(fed, round_ * steps, steps),
         "plain": lambda _: _products_seconds(plain, steps),
         "xla": lambda _: _products_seconds(xla, steps),
     }
-    first = {name: call(0) for name, call in timed.items()}["step"]
+    for name in ("fed", *_LIMITS):
+        timed[name](0)  # compiles
     times = {name: [] for name in timed}
     for round_ in range(1, rounds + 1):
         # What comes after something else finds the caches cold: every other
         # round goes backwards.
         for name in list(timed)[:: 1 if round_ % 2 else -1]:
             times[name].append(timed[name](round_))
-    return first, times
+    return times
 
 
 def _median_ratio(above: list[float], below: list[float]) -> float:
@@ -179,8 +184,9 @@ def _step_seconds(training_loop: loop.Loop, first: int, steps: int) -> float:
 def _products_seconds(function, times: int) -> float:
     start = time.perf_counter()
     for _ in range(times):
+        results = None  # or two sets of them would be in memory
         results = function()
-    results[-1].numpy()  # waits for the device
+    results[-1][0, 0].numpy()  # waits for the device
     return (time.perf_counter() - start) / times
 
 
@@ -257,21 +263,53 @@ def products_of(
     ]
 
 
-def _bare(products: list[Product], *, jit_compile: bool):
-    """A function of nothing but these products, on fixed random matrices.
+def operands(
+    products: list[Product],
+) -> list[tuple[tf.Variable, tf.Variable]]:
+    """Returns random matrices for every product, on the device.
 
-    Each product has matrices of its own, or equal ones would be computed once;
-    all results are outputs, or they would be left out.
+    Of products of one kind, no two have the same pair: they would be computed
+    once. They share matrices, though: n on either side make n * n pairs. A step
+    does so too (its weights meet every batch, a layer's input comes again in
+    the backward pass), and matrices of its own for each product would take more
+    memory than a GPU has. None comes again in the next product of its kind,
+    where it would still lie in a cache, and XLA could make one product of both.
     """
-    generator = np.random.default_rng(0)
+    kinds = collections.Counter(products)
+    seen, pool = collections.Counter(), {}
 
-    def matrix(shape, dtype):
-        values = generator.normal(size=shape).astype(np.float32)
-        return tf.Variable(tf.cast(values, dtype), trainable=False)
+    def matrix(*key) -> tf.Variable:
+        _, shape, dtype, _ = key
+        if key not in pool:
+            values = tf.random.stateless_normal(shape, seed=(0, len(pool)))
+            pool[key] = tf.Variable(tf.cast(values, dtype), trainable=False)
+        return pool[key]
 
-    pairs = [
-        (p, matrix(p.left, p.dtype), matrix(p.right, p.dtype)) for p in products
-    ]
+    pairs = []
+    for p in products:
+        # Four pairs of two and two have no order without a repetition.
+        n = max(3, 1 + math.isqrt(kinds[p] - 1))
+        turn, place = divmod(seen[p], n)
+        seen[p] += 1
+        pairs.append(
+            (
+                matrix("left", p.left, p.dtype, place),
+                matrix("right", p.right, p.dtype, (place + turn) % n),
+            )
+        )
+    return pairs
+
+
+def bare(
+    products: list[Product],
+    pairs: list[tuple[tf.Variable, tf.Variable]],
+    *,
+    jit_compile: bool,
+):
+    """A function of nothing but these products of these matrices.
+
+    All results are outputs, or they would be left out.
+    """
 
     @tf.function(jit_compile=jit_compile)
     def run():
@@ -282,7 +320,7 @@ def _bare(products: list[Product], *, jit_compile: bool):
                 transpose_a=p.transpose_left,
                 transpose_b=p.transpose_right,
             )
-            for p, left, right in pairs
+            for p, (left, right) in zip(products, pairs, strict=True)
         ]
 
     return run

@@ -1,6 +1,7 @@
 """Distribution strategies by name."""
 
 import contextlib
+import subprocess
 
 import tensorflow as tf
 
@@ -8,6 +9,7 @@ from tf_poselift import checks
 from tf_poselift.training import cluster
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
+_SHARE = 0.9  # of a GPU's memory for TensorFlow; its libraries need some, too
 
 
 def make(name: str) -> tf.distribute.Strategy | None:
@@ -30,11 +32,15 @@ def make(name: str) -> tf.distribute.Strategy | None:
     if name == "one" or (name == "auto" and len(gpus) < 2):
         return None
     devices = gpus or tf.config.list_logical_devices("CPU")
+    split = len(gpus) > len(tf.config.get_visible_devices("GPU"))
     return tf.distribute.MirroredStrategy(
         [device.name for device in devices],
         # On logical CPUs the default, collective operations, hangs if a device
-        # is missing and confuses two strategies of one process.
-        cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
+        # is missing and confuses two strategies of one process. On parts of a
+        # GPU it is NCCL, which wants a GPU for each.
+        cross_device_ops=(
+            tf.distribute.ReductionToOneDevice() if split or not gpus else None
+        ),
     )
 
 
@@ -59,11 +65,40 @@ def scope(strategy: tf.distribute.Strategy | None):
 
 
 def use_virtual_devices(count: int) -> None:
-    """Splits the CPU into `count` logical devices, to try `mirrored` on it.
+    """Splits one device into `count` logical ones, to try `mirrored` on it.
 
-    Call it before TensorFlow has used a device.
+    It is the first visible GPU, whose memory they share alike; other GPUs are
+    left out. Without a GPU it is the CPU. Call it before TensorFlow has used a
+    device.
+
+    Raises:
+      ValueError: how much memory the GPU has cannot be found out.
     """
-    cpu = tf.config.list_physical_devices("CPU")[0]
+    gpus = tf.config.get_visible_devices("GPU")[:1]
+    if gpus:
+        tf.config.set_visible_devices(gpus, "GPU")
+        limit = int(_SHARE * _gpu_memory() / count)
+    else:
+        limit = None
+    device = (gpus or tf.config.list_physical_devices("CPU"))[0]
     tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * count
+        device, [tf.config.LogicalDeviceConfiguration(limit)] * count
     )
+
+
+def _gpu_memory() -> int:
+    """Returns the MiB of the smallest GPU of this machine.
+
+    TensorFlow itself tells them only of a GPU that it has begun to use.
+    """
+    query = "--query-gpu=memory.total", "--format=csv,noheader,nounits"
+    try:
+        found = subprocess.run(
+            ["nvidia-smi", *query], capture_output=True, text=True, check=True
+        )
+        return min(map(int, found.stdout.split()))
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        raise ValueError(
+            "`nvidia-smi` must tell the GPU's memory, to split it. Received: "
+            f"{error}. Set CUDA_VISIBLE_DEVICES= to split the CPU."
+        ) from error
