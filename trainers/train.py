@@ -44,7 +44,10 @@ _STRATEGY = flags.DEFINE_enum(
     "strategy", "auto", strategies.NAMES, "Where the replicas run."
 )
 _VIRTUAL_DEVICES = flags.DEFINE_integer(
-    "virtual_devices", 1, "Logical CPUs, to try --strategy=mirrored.", 1
+    "virtual_devices",
+    1,
+    "Parts of the GPU, or of the CPU, to try --strategy=mirrored.",
+    1,
 )
 _PRECISION = flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_bfloat16"], "Keras policy."
@@ -111,16 +114,16 @@ def main(argv: list[str]) -> None:
     for flag in (_METHOD, _DATASET, _WORKDIR):
         if flag.value is None:
             sys.exit(f"error: --{flag.name} is required; see --help.")
-    if _VIRTUAL_DEVICES.value > 1:
-        if _STRATEGY.value != "mirrored":
-            sys.exit(
-                "error: `--virtual_devices` needs `--strategy=mirrored`. "
-                f"Received: {_STRATEGY.value}."
-            )
-        strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
+    if _VIRTUAL_DEVICES.value > 1 and _STRATEGY.value != "mirrored":
+        sys.exit(
+            "error: `--virtual_devices` needs `--strategy=mirrored`. "
+            f"Received: {_STRATEGY.value}."
+        )
     if _DETERMINISTIC.value:
         tf.config.experimental.enable_op_determinism()
     try:
+        if _VIRTUAL_DEVICES.value > 1:
+            strategies.use_virtual_devices(_VIRTUAL_DEVICES.value)
         training.train(
             _METHOD.value,
             dataset=_DATASET.value,
