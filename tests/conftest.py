@@ -28,6 +28,17 @@ def release_memory():
     gc.collect()
 
 
+@pytest.fixture
+def eagerly():
+    """Nothing is traced or compiled: that takes longer than a few steps.
+
+    A test whose subject is the graph sets it back.
+    """
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @dataclasses.dataclass(frozen=True)
 class PreparedDataset:
     """What `--dataset` and `--data_dir` take."""

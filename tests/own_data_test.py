@@ -69,6 +69,7 @@ def test_the_records_are_what_the_page_says(dataset):
     assert not table.keypoints_2d[table.scores == 0.0].any()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_kudo2018_trains_on_them_with_the_facing_rule(dataset, tmp_path):
     logs = training.train(
         "kudo2018",
@@ -108,6 +109,7 @@ def test_the_tables_of_the_page_have_every_format_and_flag():
     assert sorted(_first_column(text, "| flag of")) == sorted(flags)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_folder_becomes_a_trained_lifter(tmp_path):
     """The second and the third command of the page, on made-up files."""
     build, train = _commands(PAGE.read_text("utf-8"))[1:3]

@@ -5,7 +5,6 @@ import gc
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests import methods_contract_test as contract
 from tf_poselift import schema
@@ -17,14 +16,6 @@ def release_memory_of_each_test():
     yield
     keras.utils.clear_session()
     gc.collect()
-
-
-@pytest.fixture
-def eagerly():
-    """Tracing takes longer than these few steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -179,8 +179,9 @@ def test_arguments_without_a_flag_are_refused():
     assert "Unknown arguments: more." in done.stderr
 
 
-@pytest.mark.parametrize("flag", ["rest_api_port", "port"])
-@pytest.mark.parametrize("value", [-1, 70000])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("rest_api_port", -1), ("port", 70000)]
+)
 def test_a_port_that_is_none_is_refused(start, flag, value):
     message = rf"(?s)^Ended with 1: .*flag --{flag}={value}: .*65535"
     with pytest.raises(RuntimeError, match=message) as caught:

@@ -12,6 +12,8 @@ from tf_poselift.training import label_free
 from tf_poselift.training import run_folder
 from tf_poselift.training import training
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):

@@ -78,14 +78,6 @@ def frozen_batch_norm(monkeypatch):
     monkeypatch.setattr(keras.layers, "BatchNormalization", frozen)
 
 
-@pytest.fixture
-def eagerly():
-    """Tracing takes longer than these few steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.fixture(scope="module")
 def table():
     table = synthetic.table(

@@ -4,6 +4,7 @@ import pytest
 from tf_poselift.training import growth_benchmark
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_size_is_varied_at_a_time():
     points = growth_benchmark.measure(
         "kudo2018",

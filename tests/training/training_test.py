@@ -14,6 +14,8 @@ from tf_poselift.training import run_folder
 from tf_poselift.training import strategies
 from tf_poselift.training import training
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 
 def train(prepared_dataset, workdir, steps, **kwargs):
     options = {
@@ -33,6 +35,7 @@ def weights(workdir):
     return [w for n in method.networks.values() for w in n.get_weights()]
 
 
+@eagerly
 def test_continued_run_equals_one_without_a_stop(
     prepared_dataset, tmp_path, capsys
 ):
@@ -85,6 +88,7 @@ EXPLODING = {
 }
 
 
+@eagerly
 def test_losses_that_are_not_finite_stop_the_run(prepared_dataset, tmp_path):
     with pytest.raises(
         ValueError, match="lifter_loss.* not finite at step"
@@ -108,6 +112,7 @@ def test_debug_nan_names_the_operation(prepared_dataset, tmp_path):
         tf.debugging.disable_check_numerics()
 
 
+@eagerly
 def test_data_without_a_root_stop_the_run(tmp_path):
     table = synthetic.table(
         skeletons.load("human36m_17"), clips=2, frames=10, views=2
@@ -134,7 +139,7 @@ def test_logs_of_a_call_are_the_mean_over_its_steps():
 
     def make_loop():
         config = kudo2018.Config(width=16)
-        method = kudo2018.Method(table.skeleton, config)
+        method = kudo2018.Method(table.skeleton, config, jit_compile=False)
         sampler = sampling.Sampler(
             table, kudo2018.batch_spec(config), batch_size=4, seed=0
         )
@@ -162,6 +167,7 @@ def test_strategies():
     assert strategies.make("mirrored").num_replicas_in_sync == 2
 
 
+@eagerly
 def test_noise_is_part_of_what_a_run_is(prepared_dataset, tmp_path):
     train(prepared_dataset, tmp_path, 2, noise=["pixels=5", "missing=0.1"])
     noise = run_folder.load(tmp_path).settings["noise"]
@@ -172,6 +178,7 @@ def test_noise_is_part_of_what_a_run_is(prepared_dataset, tmp_path):
         train(prepared_dataset, tmp_path / "b", 4, noise=["pixel=6"])
 
 
+@eagerly
 def test_data_are_mapped_to_the_skeleton_asked_for(prepared_dataset, tmp_path):
     train(prepared_dataset, tmp_path, 2, skeleton="deepmimic_16")
     assert run_folder.load(tmp_path).method.skeleton.name == "deepmimic_16"
@@ -184,6 +191,7 @@ def test_a_teacher_is_refused_where_none_is_needed(prepared_dataset, tmp_path):
         train(prepared_dataset, tmp_path, 2, teacher="elsewhere")
 
 
+@eagerly
 def test_averaged_weights_are_what_is_loaded(prepared_dataset, tmp_path):
     overrides = ["width=16", "average_decay=0.9"]
     train(prepared_dataset, tmp_path, 5, overrides=overrides, keep=None)
