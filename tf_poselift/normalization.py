@@ -86,27 +86,49 @@ def center(
     checks.check_shape("points", points, (skeleton.num_joints, None))
     checks.check_shape("scores", scores, (skeleton.num_joints,))
     seen = scores > 0.0
-    # Detectors also write NaN for a joint that they do not see.
-    usable = tf.reduce_all(tf.math.is_finite(points), axis=-1) | ~seen
-    usable &= tf.math.is_finite(scores)
-    finite = tf.reduce_all(usable, axis=-1)
-    root_seen = tf.reduce_all(tf.gather(seen, skeleton.root, axis=-1), axis=-1)
-    others = tf.cast(seen, points.dtype) * (1.0 - _is_root(skeleton))
-    enough = tf.reduce_sum(others, axis=-1) >= MIN_VISIBLE
-    valid = finite & root_seen & enough
+    # Coordinate by coordinate: to spread a mask over the two or three of a
+    # joint takes some runtimes longer than all else here together.
+    # Not a product: detectors also write NaN for a joint that they do not see,
+    # and NaN * 0 is NaN.
+    clean = [
+        tf.where(seen, coordinate, 0.0)
+        for coordinate in tf.unstack(points, axis=-1)
+    ]
+    # A sum is finite only if all its terms are.
+    terms = tf.cast(scores, clean[0].dtype)
+    for coordinate in clean:
+        terms += coordinate
+    finite = tf.math.is_finite(tf.reduce_sum(terms, axis=-1))
+    # A root joint outweighs all others together: one sum tells whether the
+    # whole root and enough others are seen.
+    joints = skeleton.num_joints
+    weight = 1.0 - _is_root(skeleton)
+    weight[list(skeleton.root)] += joints
+    weighed = tf.reduce_sum(tf.cast(seen, tf.float32) * weight, axis=-1)
+    enough = weighed >= joints * len(skeleton.root) + MIN_VISIBLE
+    valid = finite & enough
 
     keep = seen & valid[..., tf.newaxis]
-    # Not a product: NaN * 0 is NaN.
-    clean = tf.where(keep[..., tf.newaxis], points, tf.zeros_like(points))
-    root = root_position(clean, skeleton)
-    mask = tf.cast(keep, points.dtype)
+    roots = [_root_mean(coordinate, skeleton) for coordinate in clean]
+    centred = [
+        tf.where(keep, coordinate - root, 0.0)
+        for coordinate, root in zip(clean, roots, strict=True)
+    ]
+    root = tf.stack(roots, axis=-1)
+    root = tf.where(valid[..., tf.newaxis, tf.newaxis], root, 0.0)
     return Normalized(
-        points=(clean - root) * mask[..., tf.newaxis],
-        mask=mask,
+        points=tf.stack(centred, axis=-1),
+        mask=tf.cast(keep, root.dtype),
         root=root,
         scale=tf.ones_like(root[..., :1]),
         valid=valid,
     )
+
+
+def _root_mean(values: tf.Tensor, skeleton: skeletons.Skeleton) -> tf.Tensor:
+    """[..., 1] mean over the root joints of [..., J]."""
+    roots = [values[..., j : j + 1] for j in skeleton.root]
+    return tf.add_n(roots) / len(roots)
 
 
 def normalize_per_pose(

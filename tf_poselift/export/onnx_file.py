@@ -6,17 +6,29 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tf_poselift.export import onnx_graph
 from tf_poselift.export import signatures
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 SUFFIX = ".onnx"
 _OPSET = 18
 _AXIS = "batch"
+
+
+def _is_finite(context, node, *_):
+    # The converter's own takes four nodes. Infinity less itself is NaN.
+    (source,) = node.input
+    difference = context.make_node("Sub", [source, source])
+    zero = context.make_const(f"{node.name}_zero", np.float32(0.0))
+    node.input[:] = [difference.output[0], zero.output[0]]
+
+
 # The converter's own choice of two values is a sum of products, and 0 times the
 # NaN that detectors write for a missing joint is NaN.
-_CHOICES = {
-    name: (lambda context, node, *_: None, ["Where"])
-    for name in ("Select", "SelectV2")
+_HANDLERS = {
+    "IsFinite": (_is_finite, ["Equal"]),
+    "Select": (lambda *_: None, ["Where"]),
+    "SelectV2": (lambda *_: None, ["Where"]),
 }
 
 
@@ -37,12 +49,13 @@ def convert(signature: signatures.Signature) -> bytes:
             function,
             input_signature=[signature.inputs],
             opset=_OPSET,
-            custom_op_handlers=_CHOICES,
+            custom_op_handlers=_HANDLERS,
         )
     except Exception as error:  # it raises whatever comes along
         raise ValueError(
             f"The model must convert to ONNX. Received: {error!r:.500}"
         ) from error
+    onnx_graph.simplify(model.graph)
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = _AXIS
     return model.SerializeToString()
