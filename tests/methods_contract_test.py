@@ -26,6 +26,13 @@ BATCH = 16
 SHALLOW = {"blocks": 1, "lifter_blocks": 1, "discriminator_blocks": 1}
 every_method = pytest.mark.parametrize("name", methods.names())
 slow = pytest.mark.slow
+one_now_others_slow = pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "kudo2018" else pytest.param(name, marks=slow)
+        for name in methods.names()
+    ],
+)
 eagerly = pytest.mark.usefixtures("eagerly")
 
 
@@ -199,13 +206,7 @@ def test_two_replicas_in_a_graph():
     check_two_replicas("yu2021")  # which decides what is updated
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name == "kudo2018" else pytest.param(name, marks=slow)
-        for name in methods.names()
-    ],
-)
+@one_now_others_slow
 def test_two_replicas_compiled(name):
     check_two_replicas(name, jit_compile=True)
 
@@ -227,15 +228,24 @@ def check_two_replicas(name, *, jit_compile=False):
 @eagerly
 @every_method
 def test_same_seed_gives_the_same_run_if_it_is_interrupted_too(name, tmp_path):
-    whole, _, whole_loop = make(name)
-    run(whole_loop, 0, 2)
+    check_interrupted(name, tmp_path)
 
-    first, _, first_loop = make(name)
-    run(first_loop, 0, 1)
-    checkpoints.Checkpoints(first, tmp_path).save(1)
-    second, _, second_loop = make(name)
-    assert checkpoints.Checkpoints(second, tmp_path).restore() == 1
-    run(second_loop, 1, 1)
+
+@one_now_others_slow
+def test_same_seed_gives_the_same_run_compiled(name, tmp_path):
+    check_interrupted(name, tmp_path, jit_compile=True)
+
+
+def check_interrupted(name, folder, *, jit_compile=False):
+    whole, _, whole_loop = make(name, jit_compile=jit_compile)
+    run(whole_loop, 0, 4)
+
+    first, _, first_loop = make(name, jit_compile=jit_compile)
+    run(first_loop, 0, 2)
+    checkpoints.Checkpoints(first, folder).save(2)
+    second, _, second_loop = make(name, jit_compile=jit_compile)
+    assert checkpoints.Checkpoints(second, folder).restore() == 2
+    run(second_loop, 2, 2)
     for a, b in zip(weights(whole), weights(second), strict=True):
         np.testing.assert_array_equal(a, b)
 

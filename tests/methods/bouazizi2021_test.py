@@ -1,7 +1,6 @@
 """Triangulated input, the four terms, missing views, cameras, refusals."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from tf_poselift import schema
 from tf_poselift import skeletons
-from tf_poselift.data import noise
 from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
 from tf_poselift.evaluation import prediction
@@ -18,8 +16,6 @@ from tf_poselift.geometry import cameras
 from tf_poselift.losses import bouazizi_input
 from tf_poselift.methods import bouazizi2021
 from tf_poselift.training import loop
-from tf_poselift.training import training
-from tf_poselift.training import training_data
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 SKELETON = skeletons.load("human36m_17")
@@ -145,35 +141,6 @@ def test_distortion_is_undone_for_what_serves_as_truth():
     method.rows = batch[schema.INDEX].numpy()
     reprojection = terms(knowing(method, table), batch)["reprojection"]
     np.testing.assert_allclose(reprojection, 0.0, atol=1e-3)
-
-
-def test_noise_comes_before_triangulation(prepared_dataset):
-    def draw(pixels):
-        data = training_data.TrainingData(
-            prepared_dataset.dataset,
-            prepared_dataset.data_dir,
-            skeleton=None,
-            noise=noise.Noise(pixels=pixels),
-            seed=0,
-            flip=False,
-            stream=False,
-            shuffle_buffer=1,
-        )
-        table, _ = data.read(needs_held_out=False)
-        batch = data.batches("bouazizi2021", SMALL, table).draw(0)
-        return {key: value.numpy() for key, value in batch.items()}
-
-    exact, noisy = draw(0.0), draw(5.0)
-    np.testing.assert_array_equal(noisy[schema.INDEX], exact[schema.INDEX])
-    # 5 of about 1100 pixels, seen from 5 m.
-    error = np.linalg.norm(
-        noisy["triangulated"] - exact["triangulated"], axis=2
-    )
-    assert 5.0 < np.median(error) < 100.0
-    for batch in (exact, noisy):
-        np.testing.assert_allclose(
-            batch["undistorted_2d"], batch[schema.KEYPOINTS_2D], atol=1e-2
-        )
 
 
 def test_statistics_are_sizes_and_the_mean_camera():
@@ -320,45 +287,6 @@ def test_schedules():
         assert float(optimizer.learning_rate) == pytest.approx(1e-3)
         optimizer.iterations.assign(10)
         assert float(optimizer.learning_rate) == pytest.approx(end, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("planned", "words"),
-    [
-        (19_000, "`total_steps=19000`, the run ends at step 1: .* never come"),
-        (0, "comes early. Give `--config=total_steps=1`"),
-        (1, None),
-    ],
-)
-def test_a_run_that_is_not_as_long_as_planned_says_so(
-    prepared_dataset, tmp_path, capsys, planned, words
-):
-    training.train(
-        "bouazizi2021",
-        dataset=prepared_dataset.dataset,
-        data_dir=prepared_dataset.data_dir,
-        workdir=tmp_path,
-        steps=1,
-        batch_size=8,
-        strategy="one",
-        overrides=["width=8", "blocks=1", f"total_steps={planned}"],
-    )
-    out = capsys.readouterr().out
-    assert ("WARNING" in out) == bool(words)
-    assert re.search(words or "", out)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [(schema.INTRINSICS, 0.0), (schema.ROTATION, np.nan)]
-)
-def test_a_view_without_calibration_is_named(key, value):
-    table = make_table()
-    table.cameras[key][1, 2] = value
-    words = f"calibration of every view.*`{key}`=.* in view 2 of clip "
-    words += f"`{table.clip_id[1]}` of synthetic.* \\(1 of 6 views\\)"
-    for compute in (bouazizi2021.statistics, bouazizi2021.derived):
-        with pytest.raises(ValueError, match=words):
-            compute(table, SMALL)
 
 
 def test_refusals():
