@@ -15,9 +15,9 @@ import pathlib
 import re
 
 import numpy as np
-from tensorflow_graphics.geometry.transformation import rotation_matrix_3d
 
 from tf_poselift.data import kinematics
+from tf_poselift.geometry import graphics
 
 ROOT = "root"
 _MM_PER_INCH = 25.4
@@ -144,7 +144,7 @@ def _parents_first(names: list[str], parent_of: dict[str, str]) -> list[str]:
 
 def _rotations(angles: np.ndarray) -> np.ndarray:
     """Returns Rz @ Ry @ Rx of angles [..., 3] about x, y, z in degrees."""
-    return rotation_matrix_3d.from_euler(np.radians(angles)).numpy()
+    return graphics.rotation_matrix_3d.from_euler(np.radians(angles)).numpy()
 
 
 def read_amc(

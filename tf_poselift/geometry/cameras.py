@@ -17,9 +17,9 @@ form, and the two differ by up to 1.4 pixels there.
 """
 
 import tensorflow as tf
-from tensorflow_graphics.rendering.camera import perspective
 
 from tf_poselift import checks
+from tf_poselift.geometry import graphics
 from tf_poselift.geometry import rotations
 from tf_poselift.geometry import safe_ops
 
@@ -102,7 +102,7 @@ def project(
         rays = rays * factor + shift
     focal, center = _focal_and_center(intrinsics)
     rays = tf.concat([rays, tf.ones_like(depth)], axis=-1)
-    return perspective.project(rays, focal, center)
+    return graphics.perspective.project(rays, focal, center)
 
 
 def unproject(
@@ -123,7 +123,7 @@ def unproject(
     checks.check_shape("depth", depth, keypoints_2d.shape[-2:-1])
     focal, center = _focal_and_center(intrinsics)
     shape = tf.shape(keypoints_2d)
-    return perspective.unproject(
+    return graphics.perspective.unproject(
         keypoints_2d,
         tf.convert_to_tensor(depth)[..., tf.newaxis],
         tf.broadcast_to(focal, shape),
@@ -171,7 +171,7 @@ def undistort(
 def _focal_and_center(intrinsics: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """[..., 1, 2] each, to go with [..., J, 2]."""
     checks.check_shape("intrinsics", intrinsics, (3, 3))
-    focal, center, _ = perspective.intrinsics_from_matrix(intrinsics)
+    focal, center, _ = graphics.perspective.intrinsics_from_matrix(intrinsics)
     return focal[..., tf.newaxis, :], center[..., tf.newaxis, :]
 
 

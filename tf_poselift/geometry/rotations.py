@@ -5,9 +5,9 @@ positive angle about y turns z towards x. Angles are in radians.
 """
 
 import tensorflow as tf
-from tensorflow_graphics.geometry.transformation import rotation_matrix_3d
 
 from tf_poselift import checks
+from tf_poselift.geometry import graphics
 from tf_poselift.geometry import safe_ops
 
 
@@ -25,7 +25,7 @@ def from_quaternion_wxyz(quaternion: tf.Tensor) -> tf.Tensor:
     checks.check_shape("quaternion", quaternion, (4,))
     # tensorflow-graphics has the order x y z w.
     xyzw = tf.roll(safe_ops.normalize(quaternion), shift=-1, axis=-1)
-    return rotation_matrix_3d.from_quaternion(xyzw)
+    return graphics.rotation_matrix_3d.from_quaternion(xyzw)
 
 
 def about_x(angle: tf.Tensor) -> tf.Tensor:
@@ -60,7 +60,7 @@ def _about(axis: int, angle: tf.Tensor) -> tf.Tensor:
     angle = tf.convert_to_tensor(angle)
     euler = [tf.zeros_like(angle)] * 3
     euler[axis] = angle
-    return rotation_matrix_3d.from_euler(tf.stack(euler, axis=-1))
+    return graphics.rotation_matrix_3d.from_euler(tf.stack(euler, axis=-1))
 
 
 def rotate(points: tf.Tensor, rotation: tf.Tensor) -> tf.Tensor:
