@@ -3,7 +3,7 @@
 Each of its modules ends by listing its own names for its documentation. It
 asks `inspect.stack()` who it is, which looks at the file of everything that is
 imported, again for every frame of the stack: half of the time in which a
-command starts. The list serves `from ... import *` alone; meanwhile it is empty.
+command starts. The list serves `from ... import *` alone; here it is empty.
 """
 
 from tensorflow_graphics.util import export_api
