@@ -47,6 +47,7 @@ setuptools.setup(
         "edge": [
             "ai-edge-litert>=2.3,<2.4",
             "onnx>=1.23,<2",
+            "onnx-ir>=1.1,<2",
             "onnxruntime>=1.31,<2",
             "tf2onnx>=1.17,<1.18",
         ],

@@ -32,7 +32,7 @@ def test_publishes_one_whole_folder(exported):
     kind, _, version = exported.name.partition("-")
     files = {
         "litert": {"model.tflite", "model_int8.tflite"},
-        "onnx": {"serving_default.onnx"},
+        "onnx": {"serving_default.onnx", "serving_default_int8.onnx"},
     }[kind]
     assert version == "1"
     assert {p.name for p in exported.iterdir()} == files | {model_card.FILE}

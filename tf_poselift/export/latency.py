@@ -160,6 +160,9 @@ def _tasks(method, folder, shapes, threads: int) -> dict[str, tuple]:
         "LiteRT": task("litert", lite / "model.tflite"),
         "LiteRT, int8 weights": task("litert", lite / "model_int8.tflite"),
         "ONNX Runtime": task("onnx", onnx / "serving_default.onnx"),
+        "ONNX Runtime, int8 weights": task(
+            "onnx", onnx / "serving_default_int8.onnx"
+        ),
     }
 
 

@@ -9,7 +9,8 @@ server that polls `model_dir` reads past it.
 | `litert` | `model.tflite` | all signatures of numbers, float32 weights |
 | | `model_int8.tflite` | the same with 8-bit weights, a quarter of it |
 | `onnx` | `serving_default.onnx` | that signature, float32 |
-| | `calibrated.onnx` | of a method that makes use of the camera |
+| | `serving_default_int8.onnx` | with 8-bit weights, a quarter of it |
+| | `calibrated.onnx`, `..._int8.onnx` | if the method makes use of the camera |
 """
 
 import importlib
@@ -36,7 +37,7 @@ _Written = tuple[list[signatures.Signature], dict[str, dict]]
 # Whose versions the card tells.
 _PACKAGES = {
     "litert": ("ai-edge-litert",),
-    "onnx": ("onnx", "onnxruntime", "tf2onnx"),
+    "onnx": ("onnx", "onnx-ir", "onnxruntime", "tf2onnx"),
 }
 
 
@@ -114,10 +115,8 @@ def _write_litert(folder: pathlib.Path, method, tolerance: float) -> _Written:
     for stem, int8 in (("model", False), ("model_int8", True)):
         path = folder / f"{stem}{litert.SUFFIX}"
         path.write_bytes(litert.convert(source, names, int8=int8))
-        limit = max(tolerance, _INT8_TOLERANCE) if int8 else tolerance
-        files[path.name] = {
-            "weights": "int8" if int8 else "float32"
-        } | _compared(path, litert.Model(path), served, limit)
+        model = litert.Model(path)
+        files[path.name] = _compared(path, model, served, tolerance, int8)
     shutil.rmtree(source)
     return served, files
 
@@ -125,23 +124,29 @@ def _write_litert(folder: pathlib.Path, method, tolerance: float) -> _Written:
 def _write_onnx(folder: pathlib.Path, method, tolerance: float) -> _Written:
     # A file for every signature would hold the weights once more.
     names = ["serving_default"] + ["calibrated"] * method.calibrated
+    contents = {}
     with folding.folded(method):
         for signature in signatures.for_method(method):
             if signature.name in names:
-                path = folder / f"{signature.name}{onnx_file.SUFFIX}"
-                path.write_bytes(onnx_file.convert(signature))
+                contents[signature.name] = onnx_file.convert(signature)
     served = [s for s in signatures.for_method(method) if s.name in names]
     files = {}
     for signature in served:
-        path = folder / f"{signature.name}{onnx_file.SUFFIX}"
-        files[path.name] = {"weights": "float32"} | _compared(
-            path, onnx_file.Model(path), [signature], tolerance
-        )
+        content = contents[signature.name]
+        for stem, int8 in (("", False), ("_int8", True)):
+            path = folder / f"{signature.name}{stem}{onnx_file.SUFFIX}"
+            path.write_bytes(onnx_file.quantize(content) if int8 else content)
+            model = onnx_file.Model(path)
+            files[path.name] = _compared(
+                path, model, [signature], tolerance, int8
+            )
     return served, files
 
 
-def _compared(path, model, served, tolerance: float) -> dict[str, Any]:
+def _compared(path, model, served, tolerance, int8: bool) -> dict[str, Any]:
     """Compares a loaded file with the method; returns what the card says."""
+    if int8:
+        tolerance = max(tolerance, _INT8_TOLERANCE)
     try:
         largest = gate.compare(
             model.run, served, batch_sizes=BATCH_SIZES, tolerance=tolerance
@@ -151,6 +156,7 @@ def _compared(path, model, served, tolerance: float) -> dict[str, Any]:
             f"{path.name} must run. Received: {str(error)[:500]}"
         ) from error
     return {
+        "weights": "int8" if int8 else "float32",
         "bytes": path.stat().st_size,
         "signatures": [signature.name for signature in served],
         "batch_sizes": list(BATCH_SIZES),
