@@ -90,10 +90,7 @@ def saved_model(folder: pathlib.Path) -> lifting.Lift:
         answers = function(
             keypoints_2d=tf.constant(keypoints_2d), scores=tf.constant(scores)
         )
-        return {
-            name: answers[name].numpy()
-            for name in ("joints_3d", "scale", "valid")
-        }
+        return {name: answer.numpy() for name, answer in answers.items()}
 
     lift.loaded = loaded  # the function holds its variables weakly
     return lift

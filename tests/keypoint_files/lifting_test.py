@@ -72,6 +72,15 @@ class Model:
         }
 
 
+class Unsure(Model):
+    """Says: a half of the distance from the root where the score is 0.5."""
+
+    def __call__(self, keypoints_2d, scores):
+        answers = super().__call__(keypoints_2d, scores)
+        distance = np.linalg.norm(answers["joints_3d"], axis=-1)
+        return answers | {"uncertainty": distance * (1.0 - scores)}
+
+
 def lift(*found, model=None, source=SKELETON, **options):
     video, notes = lifting.lift_video(
         "walk",
@@ -113,11 +122,18 @@ def test_a_long_video_on_disk_is_as_one_in_memory(smooth, monkeypatch):
     given.keypoints_2d[:] += noise
     given.scores[7:12, 4] = given.scores[3:30, 16] = 0.0
     given.scores[5] = 0.1
-    options = {"smooth": smooth, "level": True, "height": 1.7}
+    given.scores[given.scores == 1.0] = 0.7
+    options = {
+        "smooth": smooth,
+        "level": True,
+        "height": 1.7,
+        "model": Unsure(),
+    }
     (whole,) = lift(given, **options)[0].people
     monkeypatch.setattr(on_disk, "CHUNK", 25)
     (person,) = lift(given, **options)[0].people
     assert isinstance(person.joints_3d, on_disk.Array)
+    assert isinstance(person.uncertainty, on_disk.Array)
     assert isinstance(whole.joints_3d, np.ndarray)
     for field in dataclasses.fields(lifted.Person):
         np.testing.assert_allclose(
@@ -229,6 +245,65 @@ def test_a_metric_model_gives_millimetres():
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "unit", "options"),
+    [
+        (Unsure(), 1.0 / np.linalg.norm(BODY[1:], axis=-1).mean(), {}),
+        (Unsure(mm=1000.0), 1000.0, {}),
+        (Unsure(), 2.0, {"height": 2.0 * STATURE}),
+        (
+            Unsure(tilt=25.0),
+            1.0,
+            {
+                "bone": ("right_knee", "right_ankle", 0.4),
+                "level": True,
+                "camera_pitch": 25.0,
+                "smooth": "savgol",
+            },
+        ),
+    ],
+    ids=["model", "mm", "height", "bone, level and smooth"],
+)
+def test_uncertainty_has_the_unit_of_the_joints(model, unit, options):
+    head, thorax = NAMES.index("head"), NAMES.index("thorax")
+    given = track(20, frames=[*range(12), *range(14, 22)])
+    given.scores[:] = 0.5
+    given.scores[5, head] = 0.75
+    given.scores[7, head] = 0.0
+    given.scores[8, 0] = 0.0  # no root: not lifted
+    (person,) = lift(given, model=model, **options)[0].people
+    # They are 0.8 and 0.5 m from the root.
+    heads = np.full(20, 0.4)
+    heads[[5, 7, 8]] = 0.2, np.nan, np.nan
+    thoraxes = np.full(20, 0.25)
+    thoraxes[8] = np.nan
+    found = person.uncertainty
+    np.testing.assert_allclose(found[:, head], unit * heads, rtol=1e-5)
+    np.testing.assert_allclose(found[:, thorax], unit * thoraxes, rtol=1e-5)
+    np.testing.assert_array_equal(np.isnan(found), ~person.valid)
+
+
+def test_uncertainty_is_of_all_frames_or_none(monkeypatch):
+    """As of a server that goes to a model without it on the way, or with."""
+    monkeypatch.setattr(on_disk, "CHUNK", 8)
+    models = {True: Unsure(), False: Model()}
+    for told, expected in (
+        ([True, True, True, True], (True, True)),
+        ([True, True, False, True], (False, True)),
+        ([False, True, True, True], (False, True)),
+        ([True, True, True, False], (True, False)),
+    ):
+        later = iter(told)
+        video, _ = lift(
+            track(20),
+            track(3, person=7),
+            model=lambda *inputs, later=later: models[next(later)](*inputs),
+        )
+        found = [p.uncertainty is not None for p in video.people]
+        assert tuple(found) == expected
+        assert video.tells_uncertainty == all(expected)
+
+
 @pytest.mark.parametrize("pitch", [None, 25.0])
 def test_leveling_turns_people_upright(pitch):
     model = Model(tilt=25.0)
@@ -276,12 +351,17 @@ def test_a_detectors_joints_are_mapped():
     given = dataclasses.replace(
         track(2),
         keypoints_2d=points * 400 + 500,
-        scores=np.ones((2, 25), np.float32),
+        scores=np.full((2, 25), 0.5, np.float32),
     )
-    video, _ = lift(given, source=source, height=STATURE)
+    video, _ = lift(given, source=source, height=STATURE, model=Unsure())
     knee = NAMES.index("left_knee")
     np.testing.assert_allclose(
         video.people[0].joints_3d[0, knee], BODY[knee], atol=0.02
+    )
+    # In the model's joints: half of the distance from the root.
+    assert video.people[0].uncertainty.shape == (2, 17)
+    assert video.people[0].uncertainty[0, knee] == pytest.approx(
+        0.5 * np.hypot(0.1, 0.5), abs=0.01
     )
     with pytest.raises(ValueError, match="No map from skeleton `body_25b`"):
         lifting.mapping(source, skeletons.load("mediapipe_33"))

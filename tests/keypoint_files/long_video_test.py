@@ -25,6 +25,7 @@ def lift(keypoints_2d, scores):
         "joints_3d": joints / size[:, np.newaxis, np.newaxis],
         "scale": np.zeros(len(scores), np.float32),
         "valid": np.ones(len(scores), bool),
+        "uncertainty": np.abs(joints[..., 2]),
     }
 
 

@@ -1,6 +1,7 @@
 """What is written: read again, or byte by byte; and whole or not at all."""
 
 import csv
+import dataclasses
 import errno
 import json
 
@@ -9,6 +10,7 @@ import pytest
 
 from tf_poselift import skeletons
 from tf_poselift.keypoint_files import lifted
+from tf_poselift.keypoint_files import on_disk
 from tf_poselift.keypoint_files import write_csv
 from tf_poselift.keypoint_files import writing
 
@@ -91,6 +93,63 @@ def test_json(tmp_path):
     assert zero["frames"][0]["joints_3d"] == [[0, 0, 0], [0, -0.5, 0]]
     assert zero["frames"][1]["joints_3d"] == [[0, 0, 0], None]
     assert zero["frames"][1]["scores"] == [1.0, 0.0]
+
+
+def unsure(given: lifted.Person, head: list[float]) -> lifted.Person:
+    uncertainty = [[0.0, value] for value in head]
+    return dataclasses.replace(
+        given, uncertainty=np.array(uncertainty, np.float32)
+    )
+
+
+def test_uncertainty(tmp_path, monkeypatch):
+    """Of two people, in parts of two frames, with a gap."""
+    monkeypatch.setattr(on_disk, "CHUNK", 2)
+    nan = float("nan")
+    zero = unsure(person(), [0.125, nan, 0.5])
+    three = unsure(person(3, (5,)), [0.0625])
+    files, _ = write(tmp_path, video(zero, three), "npz", "csv", "json")
+    with np.load(files["walk.npz"], allow_pickle=False) as arrays:
+        found = arrays["uncertainty"]
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(
+            found, [[0, 0.125], [0, nan], [0, 0.5], [0, 0.0625]]
+        )
+        np.testing.assert_array_equal(np.isnan(found), ~arrays["valid"])
+    lines = files["walk.csv"].read_text().splitlines()
+    assert lines[0] == "frame,person,joint,x,y,z,score,unit,uncertainty"
+    assert lines[2::2] == [
+        "8,0,head,0.000000,-0.500000,0.000000,0.5000,m,0.125000",
+        "9,0,head,,,,0.0000,m,",
+        "11,0,head,0.000000,-0.500000,0.500000,0.5000,m,0.500000",
+        "5,3,head,0.000000,-0.500000,0.000000,0.5000,m,0.062500",
+    ]
+    people = json.loads(files["walk.json"].read_text())["people"]
+    assert [
+        [frame["uncertainty"] for frame in one["frames"]] for one in people
+    ] == [[[0, 0.125], [0, None], [0, 0.5]], [[0, 0.0625]]]
+
+
+@pytest.mark.parametrize(
+    "people",
+    [(person(), person(3, (5,))), (unsure(person(), [0, 0, 0]), person(3))],
+    ids=["nobody's", "not everybody's"],
+)
+def test_no_uncertainty_no_place_for_it(people, tmp_path):
+    files, _ = write(tmp_path, video(*people), "npz", "csv", "json")
+    with np.load(files["walk.npz"]) as arrays:
+        assert set(arrays) == {
+            "frame_index", "joints_3d", "valid", "keypoints_2d", "scores",
+            "size", "person", "joints", "parents", "fps", "unit", "axes",
+            "skeleton",
+        }  # fmt: skip
+    lines = files["walk.csv"].read_bytes().splitlines(keepends=True)
+    assert lines[0] == b"frame,person,joint,x,y,z,score,unit\n"
+    assert lines[1] == b"8,0,hip,0.000000,0.000000,0.000000,1.0000,m\n"
+    assert lines[4] == b"9,0,head,,,,0.0000,m\n"
+    for one in json.loads(files["walk.json"].read_text())["people"]:
+        for frame in one["frames"]:
+            assert list(frame) == ["frame", "joints_3d", "scores"]
 
 
 def test_trc(tmp_path):

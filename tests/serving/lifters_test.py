@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from tf_poselift import methods
 from tf_poselift import skeletons
+from tf_poselift.export import saved_model
 
 SERVING = pathlib.Path(__file__).parents[2] / "serving"
 
@@ -47,6 +49,23 @@ def test_a_saved_model_lifts_and_tells_its_skeleton(lifters, base_path):
     assert answers["valid"].tolist() == [True, True, False]
     assert answers["joints_3d"].shape == (3, 17, 3)
     assert answers["scale"].tolist() == [0.0] * 3
+    assert "uncertainty" not in answers
+
+
+def test_a_saved_model_tells_its_uncertainty(lifters, tmp_path):
+    kudo2018 = methods.load("kudo2018")
+    skeleton = skeletons.load("human36m_17")
+    method = kudo2018.Method(skeleton, kudo2018.Config(width=16))
+    method.offer_uncertainty(1)
+    method.lifter.last.kernel.assign(method.lifter.last.kernel * 50.0)
+    lift = lifters.saved_model(saved_model.export(method, tmp_path / "sure"))
+    rng = np.random.default_rng(0)
+    points = rng.normal(500.0, 100.0, (3, 17, 2)).astype(np.float32)
+    scores = np.ones((3, 17), np.float32)
+    found = lift(points, scores)["uncertainty"]
+    right = method.serve(points, scores)["uncertainty"]
+    np.testing.assert_allclose(found, right, atol=1e-5)
+    assert (found.max(axis=1) > 1e-3).all()
 
 
 def test_the_card_says_whether_missing_joints_are_lifted(lifters, tmp_path):

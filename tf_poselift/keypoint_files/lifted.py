@@ -44,6 +44,8 @@ class Person:
         could not lift the frame.
       size: [T] float32; the model's own answer is `size * joints_3d` before
         the axes were levelled, joints smoothed or units changed.
+      uncertainty: [T, J] float32, the model's, in the unit of the joints and
+        NaN where they are; None: it does not tell.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Person:
     scores: on_disk.Rows
     joints_3d: on_disk.Rows
     size: np.ndarray
+    uncertainty: on_disk.Rows | None = None
 
     @property
     def valid(self) -> np.ndarray:
@@ -61,9 +64,9 @@ class Person:
     def part(self, rows: slice) -> "Person":
         """Returns some of the frames, in memory."""
         arrays = {
-            field.name: getattr(self, field.name)[rows]
-            for field in dataclasses.fields(self)
-            if field.name != "number"
+            name: array[rows]
+            for name, array in vars(self).items()
+            if name != "number" and array is not None
         }
         return dataclasses.replace(self, **arrays)
 
@@ -99,6 +102,11 @@ class Video:
     def axes(self) -> str:
         """The axes in words."""
         return CAMERA_AXES + (", turned upright" if self.level else "")
+
+    @property
+    def tells_uncertainty(self) -> bool:
+        """Whether everybody's is known; files hold it for all or nobody."""
+        return all(person.uncertainty is not None for person in self.people)
 
 
 def on_every_frame(

@@ -22,7 +22,8 @@ from tf_poselift.keypoint_files import tracks as tracks_lib
 from tf_poselift.keypoint_files import unseen
 
 # keypoints_2d [N, J, 2], scores [N, J] -> joints_3d [N, J, 3], scale [N] (mm
-# per unit; 0: unknown) and valid [N]: the signature of a served model.
+# per unit; 0: unknown) and valid [N], of some models uncertainty [N, J] (in
+# the unit of joints_3d): the signature of a served model.
 Lift = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -255,6 +256,7 @@ def _lift(
     keypoints_2d = store.empty(count, joints, 2)
     scores = store.empty(count, joints)
     joints_3d = store.empty(count, joints, 3)
+    uncertainty = store.empty(count, joints)
     scale, valid = np.empty(count, np.float32), np.empty(count, bool)
     for rows in on_disk.slices(count):
         points, seen = track.keypoints_2d[rows], track.scores[rows]
@@ -270,6 +272,11 @@ def _lift(
         joints_3d[rows] = np.where(
             known[..., np.newaxis], answers["joints_3d"], np.nan
         )
+        # A server may go to a version without it on the way.
+        if "uncertainty" not in answers:
+            uncertainty = None
+        if uncertainty is not None:
+            uncertainty[rows] = np.where(known, answers["uncertainty"], np.nan)
         scale[rows], valid[rows] = answers["scale"], known.any(axis=-1)
         progress(len(seen))
     return (
@@ -280,6 +287,7 @@ def _lift(
             scores=scores,
             joints_3d=joints_3d,
             size=np.ones(count, np.float32),
+            uncertainty=uncertainty,
         ),
         scale,
         valid,

@@ -20,14 +20,16 @@ _LIKELY_LEAN = 15.0
 def scaled(person: lifted.Person, factor: np.ndarray | float) -> lifted.Person:
     """Returns the person with joints times a factor, of all frames or [T].
 
-    The array of the joints is changed in place.
+    The arrays of the joints and of their uncertainty are changed in place.
     """
     factor = np.broadcast_to(np.float32(factor), person.size.shape)
     known = factor > 0.0
-    joints_3d = person.joints_3d
+    joints_3d, uncertainty = person.joints_3d, person.uncertainty
     for rows in on_disk.slices(len(factor)):
-        own = factor[rows, np.newaxis, np.newaxis]
-        joints_3d[rows] = joints_3d[rows] * own
+        own = factor[rows, np.newaxis]
+        joints_3d[rows] = joints_3d[rows] * own[..., np.newaxis]
+        if uncertainty is not None:
+            uncertainty[rows] = uncertainty[rows] * own
     return dataclasses.replace(
         person, size=person.size / np.where(known, factor, np.float32(1.0))
     )

@@ -2,7 +2,8 @@
 
 The columns are `frame`, `person`, `joint`, `x`, `y`, `z`, `score` and `unit`.
 x, y, z are the 3D, not pixels, and empty where the joint was not seen or the
-frame not lifted; the axes are the camera's (x right, y down, z forward).
+frame not lifted; the axes are the camera's (x right, y down, z forward). A
+column `uncertainty`, in the same unit, is the last of a model that tells it.
 """
 
 import pathlib
@@ -15,20 +16,32 @@ from tf_poselift.keypoint_files import lifted
 def write(path: pathlib.Path, video: lifted.Video) -> None:
     """Writes a video."""
     joints = video.skeleton.joints
+    told = video.tells_uncertainty
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("frame,person,joint,x,y,z,score,unit\n")
+        file.write("frame,person,joint,x,y,z,score,unit")
+        file.write(",uncertainty\n" if told else "\n")
         for person in video.people:
             for part in person.parts():
-                _write_frames(file, part, joints, video.unit)
+                _write_frames(file, part, joints, video.unit, told)
 
 
-def _write_frames(file, part: lifted.Person, joints, unit: str) -> None:
+def _write_frames(
+    file, part: lifted.Person, joints, unit: str, told: bool
+) -> None:
+    ends = [unit] * len(joints)
     for t, frame in enumerate(part.frame_index.tolist()):
         begin = f"{frame},{part.number},"
         values = np.column_stack([part.joints_3d[t], part.scores[t]]).tolist()
+        if told:
+            ends = [
+                f"{unit},{value:.6f}" if value == value else f"{unit},"
+                for value in part.uncertainty[t].tolist()
+            ]
         file.writelines(
-            f"{begin}{joint},{x:.6f},{y:.6f},{z:.6f},{score:.4f},{unit}\n"
+            f"{begin}{joint},{x:.6f},{y:.6f},{z:.6f},{score:.4f},{end}\n"
             if x == x  # not NaN
-            else f"{begin}{joint},,,,{score:.4f},{unit}\n"
-            for joint, (x, y, z, score) in zip(joints, values, strict=True)
+            else f"{begin}{joint},,,,{score:.4f},{end}\n"
+            for joint, (x, y, z, score), end in zip(
+                joints, values, ends, strict=True
+            )
         )

@@ -5,7 +5,8 @@
         {"frame": 12, "joints_3d": [[x, y, z] or null, ...],
          "scores": [...]}, ...]}]}
 
-null: the joint was not seen, or the frame not lifted. A frame is a line.
+null: the joint was not seen, or the frame not lifted. A frame is a line. Of a
+model that tells it, it has "uncertainty": [...] as well, in the same unit.
 """
 
 import json
@@ -26,6 +27,7 @@ def write(path: pathlib.Path, video: lifted.Video) -> None:
         "axes": video.axes,
         "skeleton": video.skeleton.to_dict(),
     }
+    told = video.tells_uncertainty
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(head, ensure_ascii=False)[:-1])
         file.write(', "people": [')
@@ -34,13 +36,15 @@ def write(path: pathlib.Path, video: lifted.Video) -> None:
             file.write(f'{{"person": {person.number}, "frames": [')
             between = "\n"
             for part in person.parts():
-                _write_frames(file, part, between)
+                _write_frames(file, part, between, told)
                 between = ",\n"
             file.write("\n]}")
         file.write("\n]}\n")
 
 
-def _write_frames(file, person: lifted.Person, between: str) -> None:
+def _write_frames(
+    file, person: lifted.Person, between: str, told: bool
+) -> None:
     for t, frame in enumerate(person.frame_index.tolist()):
         joints = np.round(person.joints_3d[t].astype(np.float64), 6).tolist()
         scores = np.round(person.scores[t].astype(np.float64), 4).tolist()
@@ -49,5 +53,11 @@ def _write_frames(file, person: lifted.Person, between: str) -> None:
             "joints_3d": [j if j[0] == j[0] else None for j in joints],
             "scores": scores,
         }
+        if told:
+            given = person.uncertainty[t].astype(np.float64)
+            values["uncertainty"] = [
+                value if value == value else None
+                for value in np.round(given, 6).tolist()
+            ]
         file.write(",\n" if t else between)
         file.write(json.dumps(values, allow_nan=False))

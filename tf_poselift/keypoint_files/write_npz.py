@@ -5,6 +5,8 @@
 what was lifted, in the model's joints; `size` [N]: the model's own answer is
 `size * joints_3d`, before axes were levelled or joints smoothed; `joints` [J]
 names, `parents` [J]; `fps`; `unit`, `axes` and `skeleton` text. No pickle.
+Of a model that tells it `uncertainty` [N, J] float32, in the same unit, NaN
+where `valid` is false.
 """
 
 import pathlib
@@ -30,9 +32,10 @@ def write(path: pathlib.Path, video: lifted.Video) -> None:
         "axes": np.array(video.axes),
         "skeleton": np.array(video.skeleton.name),
     }
+    rows = (*_ROWS, *(["uncertainty"] if video.tells_uncertainty else []))
     # An uncompressed archive of .npy files, as `np.savez` makes it.
     with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
-        for name in _ROWS:
+        for name in rows:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 _write_rows(file, video, name)
         for name, array in about.items():
