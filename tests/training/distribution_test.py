@@ -163,7 +163,7 @@ def check_equal(monkeypatch, case: Case, table, **kwargs):
         if not name.endswith("_average"):
             # A gradient that is half as large would be seen.
             assert moved > 1e-3 * scale, name
-        assert difference < 1e-5 * scale, name
+        assert difference < 1e-5 * max(scale, 1.0), name
     for a, b in zip(logs, logs_of_two, strict=True):
         for name, value in a.items():
             assert b[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
