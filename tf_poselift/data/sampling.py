@@ -218,7 +218,7 @@ def dataset(
 
 
 # Compiled: one kernel instead of three hundred.
-@functools.partial(tf.function, jit_compile=True)
+@functools.partial(tf.function, autograph=False, jit_compile=True)
 def _permute(position, *, seed: int, size: int, stream: str):
     return randomness.permute(seed, position, size, stream=stream)
 

@@ -119,6 +119,7 @@ def predict(
             tf.TensorSpec([None, *array.shape[2:]], tf.float32)
             for array, _ in taken
         ],
+        autograph=False,
     )
     lifted = np.zeros((len(rows), joints, 3), np.float32)
     valid = np.zeros(len(rows), bool)

@@ -98,6 +98,7 @@ def _lifted(method, table: tables.Table) -> Iterator[dict[str, np.ndarray]]:
     )
     lift = tf.function(
         lambda inputs: (method(inputs), method.reference_scale(inputs)),
+        autograph=False,
         reduce_retracing=True,
     )
     head = method.skeleton.head

@@ -119,13 +119,15 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
         # Of Keras, for `fit`; it sets `self.jit_compile`, which is not ours.
         super().compile(optimizer=None, jit_compile=False)
         self._with_xla = jit_compile
-        self._plain_gradients = tf.function(self.traceable_gradients)
+        self._plain_gradients = tf.function(
+            self.traceable_gradients, autograph=False
+        )
         self._compiled_gradients = tf.function(
-            self.traceable_gradients, jit_compile=jit_compile
+            self.traceable_gradients, autograph=False, jit_compile=jit_compile
         )
         self._compiled_apply = {}
         self._compiled_average = tf.function(
-            self._average, jit_compile=jit_compile
+            self._average, autograph=False, jit_compile=jit_compile
         )
         if self._joint_drop:
             self._add_completion()
@@ -186,6 +188,7 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
         self.optimizers[name] = optimizer
         self._compiled_apply[name] = tf.function(
             lambda *gradients: self._apply(name, gradients),
+            autograph=False,
             jit_compile=self._with_xla,
         )
         decay = getattr(self.config, "average_decay", 0.0)

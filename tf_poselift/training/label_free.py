@@ -38,7 +38,7 @@ class Traced:
     """Serves as a method does, traced once: for one that is measured often."""
 
     def __init__(self, method: base.PoseLifter):
-        self.serve = tf.function(method.serve)
+        self.serve = tf.function(method.serve, autograph=False)
 
 
 def measure(

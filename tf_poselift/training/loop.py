@@ -80,6 +80,9 @@ class Loop:
         batch = self._sampler.draw(tf.constant(step, tf.int64), 0, 1)
         return {name: value.numpy() for name, value in batch.items()}
 
+    # Nothing in a step is a Python branch on a tensor: looking for some takes
+    # a third of the time until the first step.
+    @tf.autograph.experimental.do_not_convert
     def _step(self, step):
         strategy, method = self._strategy, self._method
         whole = self._stream.take() if self._stream else None

@@ -243,7 +243,9 @@ def products_of(
     method: base.PoseLifter, batch: dict[str, tf.Tensor]
 ) -> list[Product]:
     """Returns the matrix products of one step's forward and backward pass."""
-    graph = tf.function(method.traceable_gradients).get_concrete_function(batch)
+    graph = tf.function(
+        method.traceable_gradients, autograph=False
+    ).get_concrete_function(batch)
     needed, queue = set(), collections.deque(t.op for t in graph.outputs)
     while queue:
         operation = queue.popleft()
@@ -311,7 +313,7 @@ def bare(
     All results are outputs, or they would be left out.
     """
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def run():
         return [
             tf.matmul(
