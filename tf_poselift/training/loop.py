@@ -81,7 +81,7 @@ class Loop:
         return {name: value.numpy() for name, value in batch.items()}
 
     # Nothing in a step is a Python branch on a tensor: looking for some takes
-    # a third of the time until the first step.
+    # seconds before the first step.
     @tf.autograph.experimental.do_not_convert
     def _step(self, step):
         strategy, method = self._strategy, self._method
