@@ -73,3 +73,29 @@ def test_flipped_labels_exchange_the_two_poses():
     np.testing.assert_allclose(
         loss, [-2 * math.log(0.75), -2 * math.log(0.25)], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+def test_lifter_factor_is_the_ratio_of_the_derivatives(saturating):
+    logits = tf.constant([[-30.0], [-3.0], [0.0], [2.0], [12.0]])
+    lifter_loss = (
+        adversarial.saturating_loss
+        if saturating
+        else adversarial.non_saturating_loss
+    )
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        lifter = lifter_loss(logits)
+        real = tf.zeros_like(logits)
+        discriminator = adversarial.discriminator_loss(real, logits)
+    factor = adversarial.lifter_factor(logits, saturating=saturating)
+    np.testing.assert_allclose(
+        tape.gradient(discriminator, logits)[:, 0] * factor,
+        tape.gradient(lifter, logits)[:, 0],
+        rtol=1e-5,
+    )
+
+
+def test_lifter_factor_stays_finite():
+    factor = adversarial.lifter_factor(tf.constant([[-60.0], [-1e4], [1e4]]))
+    np.testing.assert_allclose(factor, [-np.exp(60.0)] * 2 + [0.0], rtol=1e-5)

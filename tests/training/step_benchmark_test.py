@@ -24,9 +24,8 @@ def test_products_of_kudo_by_hand():
     discriminator = first + hidden + d_last
     # Real and fake: forward, to the weights, to the inputs.
     discriminator = 2 * (2 * discriminator + hidden + d_last)
-    # The lifter's gradient: through the discriminator, to the fake pose.
-    through = first + hidden + d_last
-    expected = 2 * batch * (lifter + discriminator + through)
+    # The lifter's gradient: on to the fake pose (`base.Adversary`).
+    expected = 2 * batch * (lifter + discriminator + first)
     assert sum(p.flops for p in products) == expected
 
 

@@ -46,6 +46,25 @@ def saturating_loss(fake_logits: tf.Tensor) -> tf.Tensor:
     return -tf.nn.softplus(fake_logits)[..., 0]
 
 
+def lifter_factor(
+    fake_logits: tf.Tensor, *, saturating: bool = False
+) -> tf.Tensor:
+    """Returns how the two losses' derivatives by a fake's logit differ.
+
+    That of `non_saturating_loss` (or `saturating_loss`) over that of
+    `discriminator_loss`: -D(-l) / D(l) = -exp(-l) (or -1), [B].
+
+    The discriminator's own vanishes as exp(l): below -60, where float32 still
+    has both, the factor stays what it is there.
+
+    Args:
+      fake_logits: [B, 1].
+      saturating: which of the lifter's losses.
+    """
+    logits = tf.maximum(fake_logits[..., 0], -60.0)
+    return -tf.ones_like(logits) if saturating else -tf.exp(-logits)
+
+
 def accuracy(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns per example the share of its two poses told right, [B]."""
     right = tf.cast(real_logits > 0.0, tf.float32) + tf.cast(

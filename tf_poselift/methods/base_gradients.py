@@ -49,21 +49,13 @@ class Gradients:
                     value = self._completion_error(batch)
                     term = 1.0, self._mean(value, objectives.valid)
                     means[completion.NAME] = {completion.NAME: term}
-                totals = {
-                    network: tf.add_n([w * mean for w, mean in terms.values()])
-                    for network, terms in means.items()
-                }
+                own = _own(means, objectives.adversary)
             state = [
                 _current(scope, variable)
                 for variable in self._state_variables()
             ]
-        gradients = {
-            network: tape.gradient(
-                total, self.networks[network].trainable_variables
-            )
-            for network, total in totals.items()
-        }
-        logs = {f"{network}_loss": total for network, total in totals.items()}
+        gradients = self._derive(tape, means, own, objectives.adversary)
+        logs = {f"{name}_loss": _sum(terms) for name, terms in means.items()}
         logs["valid"] = self._mean(
             tf.ones_like(objectives.valid, tf.float32), objectives.valid
         )
@@ -72,6 +64,30 @@ class Gradients:
         for name, value in objectives.watched.items():
             logs[name] = self._mean(value, objectives.valid)
         return gradients, state, logs
+
+    def _derive(self, tape, means, own, adversary):
+        """{network: gradients by its weights}; see `base.Adversary`."""
+        weights = {
+            name: self.networks[name].trainable_variables for name in own
+        }
+        if adversary is None:
+            return {
+                n: tape.gradient(loss, weights[n]) for n, loss in own.items()
+            }
+        critic, fake = adversary.network, adversary.fake
+        *of_critic, at_fake = tape.gradient(
+            own[critic], [*weights[critic], fake]
+        )
+        factor = tf.cast(adversary.factor, at_fake.dtype)
+        at_fake *= tf.reshape(factor, [-1] + [1] * (fake.shape.rank - 1))
+        gradients = {}
+        for name, loss in own.items():
+            ends, seeds = [loss], [tf.ones_like(loss)]
+            if adversary.term in means[name]:
+                ends, seeds = [*ends, fake], [*seeds, at_fake]
+            if name != critic:
+                gradients[name] = tape.gradient(ends, weights[name], seeds)
+        return gradients | {critic: of_critic}
 
     def _supervision(self, batch) -> tf.Tensor:
         """This replica's share of the mean error on the labelled poses.
@@ -172,6 +188,19 @@ class Gradients:
                 )
                 seeds.append((variable, tf.cast(pair[0], variable.dtype)))
         return seeds
+
+
+def _own(means, adversary) -> dict[str, tf.Tensor]:
+    """Every network's loss, but for a term that a critic's gradient gives."""
+    given = adversary and adversary.term
+    return {
+        network: _sum({k: v for k, v in terms.items() if k != given})
+        for network, terms in means.items()
+    }
+
+
+def _sum(terms: dict[str, tuple[float, tf.Tensor]]) -> tf.Tensor:
+    return tf.add_n([w * mean for w, mean in terms.values()] or [tf.zeros([])])
 
 
 def _current(scope: keras.StatelessScope, variable) -> tf.Tensor:

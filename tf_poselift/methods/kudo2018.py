@@ -268,7 +268,11 @@ class Method(base.PoseLifter):
         if tilt is not None:
             losses["tilt"] = lifter_terms
             watched["tilt"] = tilt
-        return base.Objectives(losses, valid=real.valid, watched=watched)
+        factor = adversarial.lifter_factor(
+            fake_logits, saturating=self.config.saturating
+        )
+        adversary = base.Adversary("discriminator", "adversarial", fake, factor)
+        return base.Objectives(losses, real.valid, watched, adversary)
 
     def updates(self, logs, step):
         del step

@@ -220,6 +220,7 @@ class Method(base.PoseLifter):
         fake = self._normalize(reproject(turned, camera), real.mask)
 
         valid, losses, lifter_terms, watched = real.valid, {}, {}, {}
+        adversary = None
         if config.svma:
             lifter_terms |= self._consistency(
                 real, joints, camera, turn, turned, fake
@@ -234,6 +235,11 @@ class Method(base.PoseLifter):
                 batch, _flat(sampled.points), _flat(fake.points)
             )
             lifter_terms |= adversarial
+            # D(fake) in Eq. 10: 1 for the critic, -weight for the lifter.
+            factor = tf.fill(tf.shape(valid), -config.adversarial_weight)
+            adversary = base.Adversary(
+                "critic", "adversarial", fake.points, factor
+            )
         # Eq. 13; its L_eq is with the second lift.
         lifter_terms["camera"] = config.camera_weight, svma.camera_loss(camera)
         if config.symmetry_weight:
@@ -246,7 +252,7 @@ class Method(base.PoseLifter):
             else:
                 watched["facing"] = facing
         losses["lifter"] = lifter_terms  # Eq. 17
-        return base.Objectives(losses, valid, watched)
+        return base.Objectives(losses, valid, watched, adversary)
 
     def _consistency(self, real, joints, camera, turn, turned, fake):
         """The terms of the second lift, Sec. 3.3."""

@@ -93,11 +93,13 @@ class ResidualLayers(keras.Model):
                 x = x + self._hidden(first + 1, y, training)
         return x
 
-    def _hidden(self, i, x, training, plus=0.0):
+    def _hidden(self, i, x, training, plus=None):
         x = self.hidden[i](x)
         if self.norms:
             x = self.norms[i](x, training=training)
-        x = keras.ops.leaky_relu(x + plus, self.negative_slope)
+        if plus is not None:
+            x = x + plus
+        x = keras.ops.leaky_relu(x, self.negative_slope)
         return self.dropouts[i](x, training=training) if self.dropouts else x
 
 
