@@ -98,29 +98,50 @@ def bits(
     shape: Sequence[int] = (),
 ) -> tf.Tensor:
     """Returns 32 random bits per number, [B, *shape] uint32."""
-    count = math.prod(shape)
+    words = _words(seed, step, index, (stream,), math.prod(shape))
+    return tf.reshape(words, (-1, *shape))
+
+
+def bits_of_streams(
+    seed: int,
+    step: tf.Tensor,
+    index: tf.Tensor,
+    *,
+    streams: Sequence[str],
+    shape: Sequence[int] = (),
+) -> tf.Tensor:
+    """Returns `bits` of every stream, [S, B, *shape], in as few operations."""
+    words = _words(seed, step, index, streams, math.prod(shape))
+    return tf.reshape(words, (len(streams), -1, *shape))
+
+
+def _words(seed, step, index, streams, count) -> tf.Tensor:
+    """[S, B, count]."""
     counters = -(-count // 4)
-    key = _key(seed, stream)
+    keys = np.stack([_key(seed, stream) for stream in streams], axis=-1)
+    keys = [tf.constant(key) for key in keys[..., np.newaxis]]  # [S, 1] each
     # Mixed first: `pcg4d` alone hardly notices the highest bits of a word.
     words = _pcg4d(
-        _mix(_to_uint32(index) + key[0])[:, tf.newaxis],
-        _mix(_to_uint32(step) + key[1]),
-        tf.constant(np.arange(counters), tf.uint32) + key[2],
-        key[3],
+        _mix(_to_uint32(index) + keys[0])[..., tf.newaxis],
+        _mix(_to_uint32(step) + keys[1])[..., tf.newaxis],
+        (np.arange(counters, dtype=np.uint32) + keys[2])[:, tf.newaxis],
+        keys[3][..., tf.newaxis],
     )
-    words = tf.reshape(tf.stack(words, axis=-1), (-1, 4 * counters))
-    return tf.reshape(words[:, :count], (-1, *shape))
+    words = tf.stack(words, axis=-1)
+    return tf.reshape(words, (len(streams), -1, 4 * counters))[..., :count]
 
 
-def grid_bits(key: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+# Traced once for a shape, and not anew for every dropout of a graph.
+@tf.function(autograph=False)
+def grid_bits(key: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
     """Returns 32 random bits per entry, [rows, columns] uint32.
 
     Where numbers are many and the batch is not split: one hash each.
 
     Args:
       key: [2] integers; another key gives independent numbers.
-      rows: scalar integer.
-      columns: scalar integer.
+      rows: how many, scalar integer.
+      columns: how many, scalar integer.
     """
     key = tf.unstack(_mix(_to_uint32(key)))
     row = _mix(_to_uint32(tf.range(rows)) + key[0])
@@ -162,14 +183,16 @@ def permute(
     return tf.cast(x, tf.int64)
 
 
-def _key(seed: int, stream: str) -> list[tf.Tensor]:
+def _key(seed: int, stream: str) -> np.ndarray:
     """Four words that seed and stream decide."""
     digest = hashlib.sha256(f"{int(seed)}/{stream}".encode()).digest()
-    words = np.frombuffer(digest[:16], "<u4")
-    return [tf.constant(word, tf.uint32) for word in words]
+    return np.frombuffer(digest[:16], "<u4").astype(np.uint32)
 
 
 def _to_uint32(x) -> tf.Tensor:
+    x = tf.convert_to_tensor(x)
+    if x.dtype in (tf.uint32, tf.int32):  # of an int32 the same 32 bits
+        return tf.bitcast(x, tf.uint32)
     x = tf.cast(x, tf.int64)
     return tf.cast(tf.bitwise.bitwise_and(x, 0xFFFFFFFF), tf.uint32)
 

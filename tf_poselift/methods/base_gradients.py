@@ -173,21 +173,24 @@ class Gradients:
 
     def _seeds(self, batch) -> list[tuple[keras.Variable, tf.Tensor]]:
         """Values for the layers' seed states, from (seed, step, example)."""
-        seeds = []
+        layers = {}
         for name, network in self.networks.items():
             kept = {id(v) for v in network.non_trainable_weights}
             for i, variable in enumerate(
                 v for v in network.non_trainable_variables if id(v) not in kept
             ):
-                pair = randomness.bits(
-                    self.seed,
-                    batch[schema.STEP],
-                    batch[schema.INDEX][:1],
-                    stream=f"{name}/{i}",
-                    shape=(2,),
-                )
-                seeds.append((variable, tf.cast(pair[0], variable.dtype)))
-        return seeds
+                layers[f"{name}/{i}"] = variable
+        if not layers:
+            return []
+        pairs = randomness.bits_of_streams(
+            self.seed,
+            batch[schema.STEP],
+            batch[schema.INDEX][:1],
+            streams=tuple(layers),
+            shape=(2,),
+        )[:, 0]
+        seeds = tf.unstack(tf.cast(pairs, tf.uint32))
+        return list(zip(layers.values(), seeds, strict=True))
 
 
 def _own(means, adversary) -> dict[str, tf.Tensor]:

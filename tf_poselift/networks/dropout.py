@@ -17,9 +17,10 @@ class Dropout(keras.layers.Dropout):
         """Drops units of [B, features]; one mask per example."""
         if not training or not self.rate:
             return inputs
-        words = randomness.grid_bits(
-            self.seed_generator.next(), *tf.unstack(tf.shape(inputs))
-        )
+        rows, columns = inputs.shape
+        if rows is None:
+            rows = tf.shape(inputs)[0]
+        words = randomness.grid_bits(self.seed_generator.next(), rows, columns)
         keep = words >= tf.constant(round(self.rate * 2**32), tf.uint32)
         kept = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
         return tf.where(keep, kept, tf.zeros_like(kept))
