@@ -13,6 +13,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
+from tf_poselift.networks import batch_norm as batch_norm_lib
 from tf_poselift.networks import dropout as dropout_lib
 
 
@@ -72,7 +73,7 @@ class ResidualLayers(keras.Model):
             for i in range(stem + 2 * blocks)
         ]
         self.norms = [
-            keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+            batch_norm_lib.BatchNormalization(momentum=0.9, epsilon=1e-5)
             if batch_norm
             else keras.layers.LayerNormalization(epsilon=1e-5)
             for _ in self.hidden
