@@ -22,5 +22,5 @@ class Dropout(keras.layers.Dropout):
             rows = tf.shape(inputs)[0]
         words = randomness.grid_bits(self.seed_generator.next(), rows, columns)
         keep = words >= tf.constant(round(self.rate * 2**32), tf.uint32)
-        kept = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
-        return tf.where(keep, kept, tf.zeros_like(kept))
+        scale = tf.constant(1.0 / (1.0 - self.rate), inputs.dtype)
+        return inputs * tf.where(keep, scale, tf.zeros_like(scale))
