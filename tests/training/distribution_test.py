@@ -18,6 +18,7 @@ from tf_poselift import methods
 from tf_poselift import skeletons
 from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
+from tf_poselift.networks import batch_norm
 from tf_poselift.training import loop
 from tf_poselift.training import strategies
 
@@ -74,8 +75,8 @@ GATE = Case(
 
 @pytest.fixture(autouse=True)
 def frozen_batch_norm(monkeypatch):
-    frozen = functools.partial(keras.layers.BatchNormalization, trainable=False)
-    monkeypatch.setattr(keras.layers, "BatchNormalization", frozen)
+    frozen = functools.partial(batch_norm.BatchNormalization, trainable=False)
+    monkeypatch.setattr(batch_norm, "BatchNormalization", frozen)
 
 
 @pytest.fixture(scope="module")

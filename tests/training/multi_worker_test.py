@@ -21,9 +21,10 @@ STEPS = 20
 # distribution_test.
 PLAIN = f"""
 import functools, runpy, sys, keras
+from tf_poselift.networks import batch_norm
 keras.optimizers.Adam = lambda *_, **__: keras.optimizers.SGD(0.003)
-keras.layers.BatchNormalization = functools.partial(
-    keras.layers.BatchNormalization, trainable=False
+batch_norm.BatchNormalization = functools.partial(
+    batch_norm.BatchNormalization, trainable=False
 )
 sys.argv[0] = {processes.TRAIN!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
