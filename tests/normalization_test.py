@@ -42,6 +42,19 @@ def test_mean_distance_leaves_out_the_root_and_the_missing():
     np.testing.assert_allclose(alone, [[0.0]])
 
 
+def test_mean_of_seen():
+    values = np.float32([[9, 1, 2, 6], [9, 1, 2, 6], [9, 1, 2, 6]])
+    mask = np.float32([[1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 0, 0]])
+    mean = normalization.mean_of_seen(values, mask, STAR)
+    np.testing.assert_allclose(mean, [3.0, 3.5, 0.0])
+
+
+def test_root_mean():
+    values = np.float32([[1, 2, 6], [4, 8, 0]])
+    right = [[1.5], [6.0]]
+    np.testing.assert_allclose(normalization.root_mean(values, VIRTUAL), right)
+
+
 def test_a_virtual_root_leaves_out_no_joint():
     points = np.float32([[-3, 0], [3, 0], [0, 6]])
     distance = normalization.mean_distance(points, SEEN[:3], VIRTUAL)

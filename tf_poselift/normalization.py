@@ -64,10 +64,20 @@ def mean_distance(
     Returns:
       [..., 1, 1], in the unit of `points`; 0 if no such joint is seen.
     """
-    weight = mask * (1.0 - _is_root(skeleton))
-    total = tf.reduce_sum(safe_ops.norm(points) * weight, axis=-1)
-    mean = safe_ops.divide(total, tf.reduce_sum(weight, axis=-1))
+    mean = mean_of_seen(safe_ops.norm(points), mask, skeleton)
     return mean[..., tf.newaxis, tf.newaxis]
+
+
+def mean_of_seen(
+    values: tf.Tensor, mask: tf.Tensor, skeleton: skeletons.Skeleton
+) -> tf.Tensor:
+    """Returns the mean [...] of [..., J] over the seen joints but the root.
+
+    `mask` [..., J] is 1 where a joint is seen; 0 if no such joint is.
+    """
+    weight = mask * (1.0 - _is_root(skeleton))
+    total = tf.reduce_sum(values * weight, axis=-1)
+    return safe_ops.divide(total, tf.reduce_sum(weight, axis=-1))
 
 
 def center(
@@ -88,16 +98,11 @@ def center(
     seen = scores > 0.0
     # Coordinate by coordinate: to spread a mask over the two or three of a
     # joint takes some runtimes longer than all else here together.
-    # Not a product: detectors also write NaN for a joint that they do not see,
-    # and NaN * 0 is NaN.
-    clean = [
-        tf.where(seen, coordinate, 0.0)
-        for coordinate in tf.unstack(points, axis=-1)
-    ]
-    # A sum is finite only if all its terms are.
-    terms = tf.cast(scores, clean[0].dtype)
-    for coordinate in clean:
-        terms += coordinate
+    coordinates = tf.unstack(points, axis=-1)
+    # A sum is finite only if all its terms are. Not a product: detectors also
+    # write NaN for a joint that they do not see, and NaN * 0 is NaN.
+    scores = tf.cast(scores, coordinates[0].dtype)
+    terms = tf.where(seen, sum(coordinates, scores), scores)
     finite = tf.math.is_finite(tf.reduce_sum(terms, axis=-1))
     # A root joint outweighs all others together: one sum tells whether the
     # whole root and enough others are seen.
@@ -109,10 +114,10 @@ def center(
     valid = finite & enough
 
     keep = seen & valid[..., tf.newaxis]
-    roots = [_root_mean(coordinate, skeleton) for coordinate in clean]
+    roots = [root_mean(coordinate, skeleton) for coordinate in coordinates]
     centred = [
         tf.where(keep, coordinate - root, 0.0)
-        for coordinate, root in zip(clean, roots, strict=True)
+        for coordinate, root in zip(coordinates, roots, strict=True)
     ]
     root = tf.stack(roots, axis=-1)
     root = tf.where(valid[..., tf.newaxis, tf.newaxis], root, 0.0)
@@ -125,8 +130,8 @@ def center(
     )
 
 
-def _root_mean(values: tf.Tensor, skeleton: skeletons.Skeleton) -> tf.Tensor:
-    """[..., 1] mean over the root joints of [..., J]."""
+def root_mean(values: tf.Tensor, skeleton: skeletons.Skeleton) -> tf.Tensor:
+    """Returns the mean [..., 1] over the root joints of [..., J]."""
     roots = [values[..., j : j + 1] for j in skeleton.root]
     return tf.add_n(roots) / len(roots)
 
@@ -150,9 +155,11 @@ def normalize_per_pose(
       size: mean distance of the seen non-root joints from the root afterwards.
     """
     centred = center(points, scores, skeleton)
-    return _divided(
-        centred, mean_distance(centred.points, centred.mask, skeleton) / size
-    )
+    # The mask of a pose that is not valid does not matter, its points are 0.
+    # This one is there already: `center` and whoever serves count it, too.
+    seen = tf.cast(scores > 0.0, centred.mask.dtype)
+    distances = safe_ops.norm(centred.points)
+    return _divided(centred, mean_of_seen(distances, seen, skeleton) / size)
 
 
 def normalize_by_maximum(
@@ -170,15 +177,19 @@ def normalize_by_maximum(
     """
     centred = center(points, scores, skeleton)
     largest = tf.reduce_max(tf.abs(centred.points), axis=[-2, -1])
-    return _divided(centred, largest[..., tf.newaxis, tf.newaxis])
+    return _divided(centred, largest)
 
 
 def _divided(centred: Normalized, scale: tf.Tensor) -> Normalized:
-    """Divides by `scale` [..., 1, 1]; poses without a scale are not valid."""
+    """Divides by `scale` [...]; poses without a scale are not valid.
+
+    Those that were not valid before are zeros and have none.
+    """
     # The squares of finite coordinates may overflow.
     scale = tf.where(tf.math.is_finite(scale), scale, 0.0)
-    valid = centred.valid & (scale[..., 0, 0] > 0.0)
+    valid = scale > 0.0
     keep = tf.cast(valid, centred.points.dtype)
+    scale = scale[..., tf.newaxis, tf.newaxis]
     return Normalized(
         points=safe_ops.divide(centred.points, scale),
         mask=centred.mask * keep[..., tf.newaxis],

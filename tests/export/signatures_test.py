@@ -192,6 +192,17 @@ def test_shapes_are_checked_inside_the_graph(served, name, change, message):
         free(inputs)
 
 
+@pytest.mark.parametrize(("points", "scores"), [(3, 1), (1, 3), (3, 2)])
+def test_an_exported_model_compares_the_batches(model_dir, points, scores):
+    # Loaded, its graph is optimised: a check may be taken out.
+    loaded = tf.saved_model.load(model_dir / "2")
+    serve = loaded.signatures["serving_default"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must_equal"):
+        serve(
+            keypoints_2d=tf.ones([points, 17, 2]), scores=tf.ones([scores, 17])
+        )
+
+
 def test_outputs_of_reduced_precision_leave_as_float32(toy, served):
     def serve(keypoints_2d, scores):
         answers = type(toy).serve(toy, keypoints_2d, scores)

@@ -116,7 +116,9 @@ class Signature:
         batch = tf.shape(checked[first])[0]
         for name in others:
             # ensure_shape cannot compare two unknown batches and one row would
-            # be broadcast. The op's name is in the message of its failure.
+            # be broadcast. The op's name is in the message of its failure. The
+            # graph's optimiser drops the op if it can follow the shape, as it
+            # does [batch, J] or a `batch` that is a slice.
             shape = tf.concat([[batch], tf.shape(checked[name])[1:]], axis=0)
             checked[name] = tf.reshape(
                 checked[name],

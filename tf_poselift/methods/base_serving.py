@@ -101,20 +101,19 @@ class Serving:
             inputs[schema.INTRINSICS] = intrinsics
         outputs = self(inputs, training=False)
         joints = tf.cast(outputs[schema.JOINTS_3D], tf.float32)
-        seen &= outputs["valid"][:, tf.newaxis]
-        size = normalization.mean_distance(
-            joints, tf.cast(seen, tf.float32), self.skeleton
+        # A plain root, which has no slope at 0: no gradient is taken here.
+        distances = tf.sqrt(tf.reduce_sum(tf.square(joints), axis=-1))
+        size = normalization.mean_of_seen(
+            distances, tf.cast(seen, tf.float32), self.skeleton
         )
         # Coordinates far out of any image overflow.
-        known = (size[:, 0, 0] > 0.0) & tf.math.is_finite(size[:, 0, 0])
-        valid = outputs["valid"] & known
-        scale = size[:, 0, 0] if self.metric else tf.zeros_like(size[:, 0, 0])
+        known = outputs["valid"] & tf.math.is_finite(size)
+        size = tf.where(known, size, 0.0)
         return {
-            schema.JOINTS_3D: tf.where(
-                valid[:, tf.newaxis, tf.newaxis],
-                safe_ops.divide(joints, size),
-                tf.zeros_like(joints),
+            # Zeros where the size is 0, whatever the joints are.
+            schema.JOINTS_3D: safe_ops.divide(
+                joints, size[:, tf.newaxis, tf.newaxis]
             ),
-            "scale": tf.where(valid, scale, tf.zeros_like(scale)),
-            "valid": valid,
+            "scale": size if self.metric else tf.zeros_like(size),
+            "valid": size > 0.0,
         }

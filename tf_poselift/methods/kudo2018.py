@@ -21,14 +21,12 @@ Where the paper is silent, inconsistent or misprinted:
 - Eq. 3 prints the sine with a slip; see `pose.facing_sine`.
 - Initial weights have "standard deviation 0.14"; its square is 0.02, which the
   authors' code uses as the deviation. Default 0.02.
-- No learning rate, betas or weight decay are printed: Adam 2e-4, beta_1 0.5
-  and weight decay 1e-5 on both networks, as in the authors' code. Adam's
-  epsilon is the 1e-8 of their framework; Keras's own 1e-7 changes the updates
-  by up to a third.
+- No learning rate, betas or weight decay are printed: as in the authors' code,
+  Adam 2e-4, beta_1 0.5, weight decay 1e-5 on both networks, and epsilon 1e-8
+  of their framework; Keras's own 1e-7 changes the updates by up to a third.
 - Eq. 2 saturates (`saturating=True`); their code minimises -log D(fake).
-- The gate (0.9 / 0.1 on the batch's accuracy) is exact here: a skipped update
-  changes neither weights nor optimizer state, and the accuracy is that of the
-  global batch.
+- The gate (0.9 / 0.1 on the accuracy, that of the global batch) is exact here:
+  a skipped update changes neither weights nor optimizer state.
 - The leaky ReLU has Chainer's default slope, 0.2.
 
 Beyond the paper, all off by default (docs/results.md has what they bring):
@@ -183,12 +181,17 @@ class Method(base.PoseLifter):
         normalized = normalization.normalize_per_pose(
             inputs[schema.KEYPOINTS_2D], inputs[schema.SCORES], self.skeleton
         )
-        joints = self._lift(normalized.points, training)
-        seen = normalized.mask[..., tf.newaxis]
-        return {
-            schema.JOINTS_3D: self._centred(joints) * seen,
-            "valid": normalized.valid,
-        }
+        points = normalized.points
+        if self.config.perspective:
+            joints = self._centred(self._lift(points, training))
+            joints *= normalized.mask[..., tf.newaxis]
+        else:
+            # x and y are root-relative, and 0 where a joint is missing.
+            depth = self.lifter(_flat(points), training=training)
+            depth -= normalization.root_mean(depth, self.skeleton)
+            depth *= normalized.mask
+            joints = tf.concat([points, depth[..., tf.newaxis]], axis=-1)
+        return {schema.JOINTS_3D: joints, "valid": normalized.valid}
 
     def _centred(self, joints):
         return joints - normalization.root_position(joints, self.skeleton)
@@ -198,8 +201,7 @@ class Method(base.PoseLifter):
         depth = self.lifter(_flat(points), training=training)
         if not self.config.perspective:
             return tf.concat([points, depth[..., tf.newaxis]], axis=-1)
-        roots = tf.gather(depth, self.skeleton.root, axis=-1)
-        depth -= tf.reduce_mean(roots, axis=-1, keepdims=True)
+        depth -= normalization.root_mean(depth, self.skeleton)
         return root_camera.lift(points, depth, distance=self.config.distance)
 
     def _turn_and_project(self, batch, joints, mask):
