@@ -25,31 +25,36 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_variance, variance),
         ):
             kept.assign(kept * self.momentum + new * (1.0 - self.momentum))
-        outputs = _normalize(
+        inverse = tf.math.rsqrt(variance + self.epsilon)
+        outputs = _normalization(mean, inverse, inputs.shape[0])(
             inputs,
-            mean,
-            tf.math.rsqrt(variance + self.epsilon),
             tf.convert_to_tensor(self.gamma),
             tf.convert_to_tensor(self.beta),
         )
         return tf.cast(outputs, self.compute_dtype)
 
 
-@tf.custom_gradient
-def _normalize(inputs, mean, inverse, gamma, beta):
-    """gamma (x - mean) inverse + beta; x's own `mean`, 1 / deviation `inverse`.
+def _normalization(mean, inverse, size):
+    """gamma (x - mean) inverse + beta of (x, gamma, beta).
 
-    How these two depend on x is in the gradient by x.
+    `mean` and `inverse`, 1 / deviation, are those of x itself: how they depend
+    on it is in the gradient by x. They are no arguments, since TensorFlow makes
+    a gradient of zeros for each.
     """
-    normalized = (inputs - mean) * inverse
 
-    def gradient(upstream):
-        of_beta = tf.reduce_sum(upstream, axis=0)
-        of_gamma = tf.reduce_sum(upstream * normalized, axis=0)
-        size = tf.cast(tf.shape(inputs)[0], inputs.dtype)
+    @tf.custom_gradient
+    def normalize(inputs, gamma, beta):
+        normalized = (inputs - mean) * inverse
+        count = tf.shape(inputs)[0] if size is None else size
         factor = gamma * inverse
-        shift, slope = factor * of_beta / size, factor * of_gamma / size
-        of_inputs = factor * upstream - (shift + slope * normalized)
-        return of_inputs, None, None, of_gamma, of_beta
+        share = factor / tf.cast(count, inputs.dtype)
 
-    return normalized * gamma + beta, gradient
+        def gradient(upstream):
+            of_beta = tf.reduce_sum(upstream, axis=0)
+            of_gamma = tf.reduce_sum(upstream * normalized, axis=0)
+            through = share * of_beta + share * of_gamma * normalized
+            return factor * upstream - through, of_gamma, of_beta
+
+        return normalized * gamma + beta, gradient
+
+    return normalize
