@@ -13,11 +13,17 @@ def test_one_size_is_varied_at_a_time():
         batch_sizes=(4,),
         joints=(6,),
         poses=(30_000,),
+        streamed=(20_000,),
         steps=2,
         rounds=1,
     )
     varied = [(point.varied, point.value) for point in points]
-    assert varied == [("batch_size", 4), ("joints", 6), ("poses", 30_000)]
+    assert varied == [
+        ("batch_size", 4),
+        ("joints", 6),
+        ("poses", 30_000),
+        ("streamed", 20_000),
+    ]
     for point in points:
         assert point.step_ms > 0 and point.products_ms > 0
         np.testing.assert_allclose(
@@ -25,7 +31,12 @@ def test_one_size_is_varied_at_a_time():
         )
     figure = growth_benchmark.figure(points)
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == ["poses of a step", "joints", "poses on the device"]
+    assert labels == [
+        "poses of a step",
+        "joints",
+        "poses on the device",
+        "poses streamed from records",
+    ]
     step, products = figure.axes[1].get_lines()
     assert list(step.get_xdata()) == [6]
     assert list(step.get_ydata()) == [points[1].step_ms]

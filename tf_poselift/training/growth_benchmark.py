@@ -1,4 +1,7 @@
-"""How a step's time grows: with the batch, the joints and the data."""
+"""How a step's time grows: with the batch, the joints and the data.
+
+The data lie on the device, or are streamed from records.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,10 +15,12 @@ from tf_poselift.visualization import growth
 BATCH_SIZES = (64, 256, 1024, 4096)
 JOINTS = (8, 17, 34, 68, 136)
 POSES = (10_000, 100_000, 1_000_000, 10_000_000)
+STREAMED = (100_000, 1_000_000)
 _LABELS = {
     "batch_size": "poses of a step",
     "joints": "joints",
     "poses": "poses on the device",
+    "streamed": "poses streamed from records",
 }
 
 
@@ -40,10 +45,11 @@ def measure(
     batch_sizes: Sequence[int] = BATCH_SIZES,
     joints: Sequence[int] = JOINTS,
     poses: Sequence[int] = POSES,
+    streamed: Sequence[int] = STREAMED,
     steps: int = 20,
     rounds: int = 5,
 ) -> list[Point]:
-    """Times steps with one of three sizes varied at a time.
+    """Times steps with one of these sizes varied at a time.
 
     Args:
       method: a name of `methods.names()`.
@@ -52,7 +58,8 @@ def measure(
       batch_size: where it is not varied.
       batch_sizes: poses of a step.
       joints: of made-up skeletons.
-      poses: that the training data has.
+      poses: that the training data has, on the device.
+      streamed: the same, read from records.
       steps: steps of a round.
       rounds: rounds, each with steps and products in turn.
     """
@@ -61,6 +68,10 @@ def measure(
         [("batch_size", size, {"batch_size": size}) for size in batch_sizes]
         + [("joints", count, {"skeleton": made_up(count)}) for count in joints]
         + [("poses", n, {"clips": max(1, n // per_clip)}) for n in poses]
+        + [
+            ("streamed", n, {"clips": max(1, n // per_clip), "streamed": True})
+            for n in streamed
+        ]
     )
     points = []
     for varied, value, options in sizes:
@@ -124,7 +135,7 @@ def row(point: Point) -> str:
 
 
 def figure(points: Sequence[Point]) -> mpl_figure.Figure:
-    """Draws a panel for each of the three sizes."""
+    """Draws a panel for each of the sizes."""
     panels = {}
     for varied, label in _LABELS.items():
         chosen = [point for point in points if point.varied == varied]

@@ -11,6 +11,7 @@ import dataclasses
 import math
 import resource
 import statistics
+import tempfile
 import time
 
 import tensorflow as tf
@@ -20,8 +21,10 @@ from tf_poselift import methods
 from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.data import sampling
+from tf_poselift.data import streaming
 from tf_poselift.data import synthetic
 from tf_poselift.data import tables
+from tf_poselift.data import writer
 from tf_poselift.methods import base
 from tf_poselift.training import loop
 from tf_poselift.training import run_folder
@@ -92,6 +95,7 @@ def measure(
     rounds: int = 5,
     skeleton: skeletons.Skeleton | None = None,
     clips: int = 50,
+    streamed: bool = False,
 ) -> Result:
     """Times training steps and their bare products on synthetic data.
 
@@ -104,11 +108,42 @@ def measure(
       rounds: rounds, each with steps and products in turn.
       skeleton: of the poses; default: `human36m_17`.
       clips: of `FRAMES` frames in `VIEWS` views.
+      streamed: reads them from records, which are written to a temporary
+        folder, instead of from the device.
     """
     model, sampler = build(
         method, batch_size, precision, overrides, skeleton, clips
     )
-    whole = loop.Loop(model, sampler)
+    if not streamed:
+        return _measure(
+            model, sampler, sampler, method, precision, steps, rounds
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        table = made_up(skeleton, clips)
+        source = streaming.Stream(
+            writer.write({"train": table}, folder, name="synthetic"),
+            "train",
+            folder,
+            methods.load(method).batch_spec(model.config),
+            batch_size=batch_size,
+            seed=0,
+        )
+        return _measure(
+            model, source, sampler, method, precision, steps, rounds
+        )
+
+
+def _measure(
+    model: base.PoseLifter,
+    source: sampling.Sampler | streaming.Stream,
+    sampler: sampling.Sampler,
+    method: str,
+    precision: str,
+    steps: int,
+    rounds: int,
+) -> Result:
+    batch_size = model.config.batch_size
+    whole = loop.Loop(model, source)
     first = _step_seconds(whole, 0, steps)
     peak = _peak_memory()  # the matrices below would be in it
     products = products_of(model, sampler.draw(0))
@@ -210,18 +245,7 @@ def build(
     config = config_lib.override(
         module.Config(), [*overrides, f"batch_size={batch_size}"]
     )
-    skeleton = skeleton or skeletons.load("human36m_17")
-    few = synthetic.table(
-        skeleton, clips=min(clips, 50), frames=FRAMES, views=VIEWS
-    )
-    table = tables.concatenate(  # the same people again
-        [
-            dataclasses.replace(
-                few, clip_id=tuple(f"{i}/{part}" for i in few.clip_id)
-            )
-            for part in range(-(-clips // 50))
-        ]
-    )
+    table = made_up(skeleton, clips)
     make = getattr(module, "statistics", None)
     settings = run_folder.Settings(
         method=name,
@@ -236,6 +260,24 @@ def build(
     return (
         run_folder.build_method(settings, make(table, config) if make else {}),
         training_data.make_sampler(module, config, table, seed=0),
+    )
+
+
+def made_up(
+    skeleton: skeletons.Skeleton | None = None, clips: int = 50
+) -> tables.Table:
+    """Returns synthetic motion of any number of clips of `measure`."""
+    skeleton = skeleton or skeletons.load("human36m_17")
+    few = synthetic.table(
+        skeleton, clips=min(clips, 50), frames=FRAMES, views=VIEWS
+    )
+    return tables.concatenate(  # the same people again
+        [
+            dataclasses.replace(
+                few, clip_id=tuple(f"{i}/{part}" for i in few.clip_id)
+            )
+            for part in range(-(-clips // 50))
+        ]
     )
 
 
