@@ -43,7 +43,9 @@ def growth_figure(
         axes.set_xlabel(name)
         axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes], fontsize=8)
         axes.xaxis.set_minor_locator(ticker.NullLocator())
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
         axes.grid(axis="y", color="#E4E4E2", linewidth=0.8)
         axes.set_axisbelow(True)
         for side in ("top", "right"):
