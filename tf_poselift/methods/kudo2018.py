@@ -19,8 +19,7 @@ Prior card: no number from 3D; the facing rule is knowledge, no measurement.
 
 Where the paper is silent, inconsistent or misprinted:
 - Eq. 3 prints the sine with a slip; see `pose.facing_sine`.
-- Initial weights have "standard deviation 0.14"; its square is 0.02, which the
-  authors' code uses as the deviation. Default 0.02.
+- Initial deviation: 0.14 is printed, the authors' code has its square, 0.02.
 - No learning rate, betas or weight decay are printed: as in the authors' code,
   Adam 2e-4, beta_1 0.5, weight decay 1e-5 on both networks, and epsilon 1e-8
   of their framework; Keras's own 1e-7 changes the updates by up to a third.

@@ -42,8 +42,7 @@ Where the paper is silent, inconsistent or misprinted:
   dropout are named for the generator only; the penalty, which is per example,
   would not allow batch norm. The generator has two passes per step, each with
   the batch norm of its own batch.
-- Eq. 12, 13 print K K^2 for K K^T; Eq. 15 the sine for other axes, see
-  `pose.facing_sine`.
+- Eq. 12, 13 print K K^2 for K K^T; Eq. 15: see `pose.facing_sine`.
 - "Without SVMA" (Table 4) lifts once: L_3D, L_eq and L_svma go.
 """
 
