@@ -189,8 +189,7 @@ class Gradients:
             streams=tuple(layers),
             shape=(2,),
         )[:, 0]
-        seeds = tf.unstack(tf.cast(pairs, tf.uint32))
-        return list(zip(layers.values(), seeds, strict=True))
+        return list(zip(layers.values(), tf.unstack(pairs), strict=True))
 
 
 def _own(means, adversary) -> dict[str, tf.Tensor]:
