@@ -44,3 +44,12 @@ def test_features_and_mask():
     np.testing.assert_array_equal(
         parts.mask(seen, (1, 2)), [[0.0, 1.0, 0.0, 0.0]]
     )
+
+
+def test_values_of_joints_are_those_of_their_parts():
+    values = parts.of_joints(
+        {"legs": 0.5, "torso": 2.0, "lifter": 9.0},
+        {"legs": (1, 3), "torso": (2,)},
+        5,
+    )
+    np.testing.assert_array_equal(values, [[0.0, 0.5, 2.0, 0.5, 0.0]])

@@ -40,6 +40,18 @@ def test_measure_is_consistent():
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_a_method_without_a_network_called_lifter():
+    result = step_benchmark.measure(
+        "tipsy_gan2022",
+        batch_size=8,
+        overrides=("width=16", "blocks=1"),
+        steps=1,
+        rounds=1,
+    )
+    assert result.step_ms > 0
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_peak_memory_is_that_of_the_step(monkeypatch):
     calls = []
     monkeypatch.setattr(

@@ -27,27 +27,35 @@ from tf_poselift.networks import completion
 
 @dataclasses.dataclass(frozen=True)
 class Adversary:
-    """Lets one backward pass through a critic serve two losses.
+    """Splits backward passes where a critic judges what lifters made.
+
+    The critic's ends at `fake`. Those of the networks that have `term` are
+    one, and begin there: their other terms depend on the weights of one of
+    them, or all of them have the term with one weight.
 
     A critic that judges every fake by itself (without batch norm) gives its
-    own loss and the lifter's the same gradient at a fake, but for a number per
-    example: the ratio of their derivatives by its score. The lifter takes the
-    critic's, times that number, and a second pass is saved: 2 of 20 products
-    of a step of `kudo2018`.
+    own loss and the term the same gradient at a fake, but for a number per
+    example: the ratio of their derivatives by its score. Where it is `shared`,
+    lifters take the critic's, times that number, and a second pass is saved:
+    2 of 20 products of a step of `kudo2018`.
 
     Attributes:
+      fake: [B, ...], what the critic judges.
+      factor: [B] or [1, ...], times which the gradient at `fake` is taken: the
+        weight of the term, which may differ from joint to joint; if shared,
+        the weighted term's derivative by the score over that of the critic's
+        loss.
+      shared: whether that gradient is the critic's own; else it is the term's.
       network: name of the critic. Its loss depends on `fake` through its score
         of `fake` alone.
       term: name of the term of other networks' losses that does so, too.
-      fake: [B, ...], what the critic judges.
-      factor: [B], the weighted term's derivative by the score over that of the
-        critic's loss.
     """
 
-    network: str
-    term: str
     fake: tf.Tensor
     factor: tf.Tensor
+    shared: bool = True
+    network: str = "discriminator"
+    term: str = "adversarial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +67,8 @@ class Objectives:
         that is not named gets no update.
       valid: [B] bool; other examples count as 0.
       watched: {name: [B]}: logged, not minimised.
-      adversary: how a term's gradient is taken from another network's; None:
-        every loss is derived by itself.
+      adversary: where backward passes are split; None: every network's loss
+        is derived by itself.
     """
 
     losses: dict[str, dict[str, tuple[float, tf.Tensor]]]

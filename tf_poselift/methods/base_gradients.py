@@ -49,12 +49,12 @@ class Gradients:
                     value = self._completion_error(batch)
                     term = 1.0, self._mean(value, objectives.valid)
                     means[completion.NAME] = {completion.NAME: term}
-                own = _own(means, objectives.adversary)
+                passes = _passes(means, objectives.adversary)
             state = [
                 _current(scope, variable)
                 for variable in self._state_variables()
             ]
-        gradients = self._derive(tape, means, own, objectives.adversary)
+        gradients = self._derive(tape, means, passes, objectives.adversary)
         logs = {f"{name}_loss": _sum(terms) for name, terms in means.items()}
         logs["valid"] = self._mean(
             tf.ones_like(objectives.valid, tf.float32), objectives.valid
@@ -65,29 +65,29 @@ class Gradients:
             logs[name] = self._mean(value, objectives.valid)
         return gradients, state, logs
 
-    def _derive(self, tape, means, own, adversary):
+    def _derive(self, tape, means, passes, adversary):
         """{network: gradients by its weights}; see `base.Adversary`."""
         weights = {
-            name: self.networks[name].trainable_variables for name in own
+            name: self.networks[name].trainable_variables for name in means
         }
-        if adversary is None:
-            return {
-                n: tape.gradient(loss, weights[n]) for n, loss in own.items()
-            }
-        critic, fake = adversary.network, adversary.fake
-        *of_critic, at_fake = tape.gradient(
-            own[critic], [*weights[critic], fake]
-        )
-        factor = tf.cast(adversary.factor, at_fake.dtype)
-        at_fake *= tf.reshape(factor, [-1] + [1] * (fake.shape.rank - 1))
         gradients = {}
-        for name, loss in own.items():
+        if adversary is not None:
+            critic, fake = (adversary.network,), adversary.fake
+            *gradients[critic[0]], at_fake = tape.gradient(
+                passes.pop(critic), [*weights[critic[0]], fake]
+            )
+            if not adversary.shared:
+                at_fake = tape.gradient(_term(means, adversary.term), fake)
+            at_fake *= _like(adversary.factor, at_fake)
+        for networks, loss in passes.items():
             ends, seeds = [loss], [tf.ones_like(loss)]
-            if adversary.term in means[name]:
+            if adversary is not None and adversary.term in means[networks[0]]:
                 ends, seeds = [*ends, fake], [*seeds, at_fake]
-            if name != critic:
-                gradients[name] = tape.gradient(ends, weights[name], seeds)
-        return gradients | {critic: of_critic}
+            by_weights = tape.gradient(
+                ends, [weights[name] for name in networks], seeds
+            )
+            gradients |= zip(networks, by_weights, strict=True)
+        return gradients
 
     def _supervision(self, batch) -> tf.Tensor:
         """This replica's share of the mean error on the labelled poses.
@@ -192,13 +192,34 @@ class Gradients:
         return list(zip(layers.values(), tf.unstack(pairs), strict=True))
 
 
-def _own(means, adversary) -> dict[str, tf.Tensor]:
-    """Every network's loss, but for a term that a critic's gradient gives."""
-    given = adversary and adversary.term
+def _passes(means, adversary) -> dict[tuple[str, ...], tf.Tensor]:
+    """{networks that are derived in one pass: loss without the split term}."""
+    split = adversary and adversary.term
+    together = tuple(name for name in means if split in means[name])
+    alone = [(name,) for name in means if name not in together]
     return {
-        network: _sum({k: v for k, v in terms.items() if k != given})
-        for network, terms in means.items()
+        networks: _sum(
+            {
+                term: mean
+                for name in networks
+                for term, mean in means[name].items()
+                if term != split
+            }
+        )
+        for networks in ([together] if together else []) + alone
     }
+
+
+def _term(means, name) -> tf.Tensor:
+    """The mean of a term, which is the same in every network that has it."""
+    return next(terms[name][1] for terms in means.values() if name in terms)
+
+
+def _like(factor: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """With axes at the end, to be multiplied with the values."""
+    for _ in range(values.shape.rank - factor.shape.rank):
+        factor = factor[..., tf.newaxis]
+    return tf.cast(factor, values.dtype)
 
 
 def _sum(terms: dict[str, tuple[float, tf.Tensor]]) -> tf.Tensor:

@@ -272,7 +272,7 @@ class Method(base.PoseLifter):
         factor = adversarial.lifter_factor(
             fake_logits, saturating=self.config.saturating
         )
-        adversary = base.Adversary("discriminator", "adversarial", fake, factor)
+        adversary = base.Adversary(fake, factor)
         return base.Objectives(losses, real.valid, watched, adversary)
 
     def updates(self, logs, step):

@@ -236,9 +236,7 @@ class Method(base.PoseLifter):
             lifter_terms |= adversarial
             # D(fake) in Eq. 10: 1 for the critic, -weight for the lifter.
             factor = tf.fill(tf.shape(valid), -config.adversarial_weight)
-            adversary = base.Adversary(
-                "critic", "adversarial", fake.points, factor
-            )
+            adversary = base.Adversary(fake.points, factor, network="critic")
         # Eq. 13; its L_eq is with the second lift.
         lifter_terms["camera"] = config.camera_weight, svma.camera_loss(camera)
         if config.symmetry_weight:

@@ -246,7 +246,9 @@ class Method(base.PoseLifter):
             }
         accuracy = adversarial.accuracy(real_logits, fake_logits)
         watched = {"discriminator_accuracy": accuracy}
-        return self._with_facing(losses, watched, joints, real)
+        factor = parts.of_joints(weights, self._parts, fake.shape[1])
+        adversary = base.Adversary(fake, factor, shared=False)
+        return self._with_facing(losses, watched, joints, real, adversary)
 
     def _distilled(self, batch, real):
         if self.teacher is None:
@@ -265,7 +267,7 @@ class Method(base.PoseLifter):
         losses = {"lifter": {"distillation": (1.0, loss)}}
         return self._with_facing(losses, {}, joints, real)
 
-    def _with_facing(self, losses, watched, joints, real):
+    def _with_facing(self, losses, watched, joints, real, adversary=None):
         """Adds the facing rule to every generator, or only watches it."""
         if self.skeleton.facing is not None:
             facing = pose.facing_loss(joints, real.mask, self.skeleton.facing)
@@ -274,7 +276,7 @@ class Method(base.PoseLifter):
                     losses[part]["facing"] = (self.config.facing_weight, facing)
             else:
                 watched["facing"] = facing
-        return base.Objectives(losses, real.valid, watched)
+        return base.Objectives(losses, real.valid, watched, adversary)
 
     def _judge(self, real, fake):
         """Logits [B, 1] of the discriminator, which sees whole poses."""

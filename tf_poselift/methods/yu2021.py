@@ -218,19 +218,16 @@ class Method(base.PoseLifter):
         inputs = yu_input.of_frames(batch)
         poses = self._input.normalize(inputs)
         valid = tf.reduce_all(poses.valid, axis=1)
-        terms = self._lifter_terms(batch, inputs, poses)
+        terms, adversary = self._lifter_terms(batch, inputs, poses)
         if yu_input.has_module(self.config):
-            terms |= self._scale_terms(
-                yu_input.ends(poses), valid, batch.get(_SUMS)
-            )
-        return base.Objectives(
-            losses=yu_turns.losses(self.config, terms),
-            valid=valid,
-            watched={"scale_factor": terms["scale_factor"]},
-        )
+            ends = yu_input.ends(poses)
+            terms |= self._scale_terms(ends, valid, batch.get(_SUMS))
+        losses = yu_turns.losses(self.config, terms)
+        watched = {"scale_factor": terms["scale_factor"]}
+        return base.Objectives(losses, valid, watched, adversary)
 
     def _lifter_terms(self, batch, inputs, poses):
-        """Eq. 7 to 13 on the frames t and t + k, {term: [B]}."""
+        """Eq. 7 to 13, frames t and t + k: {term: [B]}, `base.Adversary`."""
         config = self.config
         poses = yu_input.first(poses, 2 if config.motion_weight else 1)
         together = not yu_turns.in_turns(config)
@@ -260,13 +257,17 @@ class Method(base.PoseLifter):
             "consistency": yu.pose_error(first, again, mask, norm=config.norm),
             "scale_factor": scale[:, 0, 0, 0],
         }
+        adversary = None
         if config.adversarial_weight:  # Eq. 12 and 13
             judge = self.networks["discriminator"]
             real = judge(_flat((poses.points * scale)[:, 0]), training=True)
-            fake = judge(_flat(fake[:, 0]), training=True)
-            terms["adversarial"] = least_squares.generator_loss(fake)
-            loss = least_squares.discriminator_loss(real, fake)
+            fake = fake[:, 0]
+            score = judge(_flat(fake), training=True)
+            terms["adversarial"] = least_squares.generator_loss(score)
+            loss = least_squares.discriminator_loss(real, score)
             terms["discrimination"] = loss
+            factor = tf.constant([config.adversarial_weight])
+            adversary = base.Adversary(fake, factor, shared=False)
         if config.motion_weight:
             terms["motion"] = yu.motion_error(
                 joints, returned, poses.mask, norm=config.norm
@@ -274,7 +275,7 @@ class Method(base.PoseLifter):
         if config.facing_weight:
             facing = self.skeleton.facing
             terms["facing"] = pose.facing_loss(first, mask, facing)
-        return terms
+        return terms, adversary
 
     def _scale_terms(self, poses, valid, sums):
         """Eq. 4 and 5 on the frames t and t + l, {term: [B]}."""

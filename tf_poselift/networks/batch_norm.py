@@ -25,7 +25,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_variance, variance),
         ):
             kept.assign(kept * self.momentum + new * (1.0 - self.momentum))
-        inverse = tf.math.rsqrt(variance + self.epsilon)
+        # XLA makes the same of it as of `tf.math.rsqrt`, which takes it 9 ms to
+        # read, once for every layer and lift.
+        inverse = tf.pow(variance + self.epsilon, -0.5)
         outputs = _normalization(mean, inverse, inputs.shape[0])(
             inputs,
             tf.convert_to_tensor(self.gamma),

@@ -71,3 +71,14 @@ def features(points: tf.Tensor, joints: Sequence[int]) -> tf.Tensor:
 def mask(seen: tf.Tensor, joints: Sequence[int]) -> tf.Tensor:
     """Returns [B, J], 1 at those of some joints that are seen [B, J]."""
     return seen * [float(j in joints) for j in range(seen.shape[1])]
+
+
+def of_joints(
+    values: Mapping[str, float], parts: Mapping[str, Sequence[int]], count: int
+) -> tf.Tensor:
+    """Returns at every joint the value of its part, [1, count]; else 0."""
+    per_joint = [0.0] * count
+    for part, joints in parts.items():
+        for joint in joints:
+            per_joint[joint] = values[part]
+    return tf.constant([per_joint])

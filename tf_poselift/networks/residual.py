@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from tf_poselift.networks import batch_norm as batch_norm_lib
+from tf_poselift.networks import dense
 from tf_poselift.networks import dropout as dropout_lib
 
 
@@ -64,8 +65,10 @@ class ResidualLayers(keras.Model):
         self.stem = stem
         self.skip = skip
         self.negative_slope = negative_slope
+        # Networks without batch norm may be trained without XLA.
+        kind = dense.Dense if batch_norm else keras.layers.Dense
         self.hidden = [
-            keras.layers.Dense(
+            kind(
                 width,
                 kernel_initializer=initializer(seed=seed + i),
                 kernel_constraint=constraint,
@@ -95,7 +98,7 @@ class ResidualLayers(keras.Model):
         return x
 
     def _hidden(self, i, x, training, plus=None):
-        x = self.hidden[i](x)
+        x = self.hidden[i](x, training=training)
         if self.norms:
             x = self.norms[i](x, training=training)
         if plus is not None:
