@@ -94,6 +94,10 @@ def test_damaged_and_other_npz_are_named(tmp_path, skeleton):
     np.savez(path, positions_2d={"v": [1]})
     with pytest.raises(ValueError, match="a.npz must hold `positions_2d`, {vi"):
         reading.read(path, skeleton)
+    twice = {"v/w": {"custom": [POSE]}, "v": {"w": [POSE]}}
+    np.savez(path, positions_2d=twice)
+    with pytest.raises(ValueError, match="both `a/v/w`. Rename one"):
+        reading.read(path, skeleton)
     np.savez(path, positions_2d={"v": {"custom": [np.zeros([4, 17, 2])]}})
     message = "`v`, `custom`, array 0: must have the 2 joints"
     with pytest.raises(ValueError, match=message):

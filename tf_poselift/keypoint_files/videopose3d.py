@@ -44,12 +44,13 @@ def read(
             f"Received: {', '.join(content)}."
         )
     sizes = _video_metadata(content.get("metadata"))
-    found = []
+    found, named = [], {}
     for video, actions in videos.items():
         size = _image_size(sizes.get(video)) or image_size
         for action, arrays in actions.items():
             parts = [path.stem, video] + [action] * (action != "custom")
             name = "/".join(map(str, parts))
+            _check_new(path, name, (video, action), named)
             for i, array in enumerate(arrays):
                 where = f"{path}, `{video}`, `{action}`, array {i}"
                 array = _array(array, where)
@@ -68,6 +69,16 @@ def read(
                     store=store,
                 )
     return found
+
+
+def _check_new(path, name, place, named) -> None:
+    """Video `a/b` and action `b` of video `a` would be one track."""
+    other = named.setdefault(name, place)
+    if other != place:
+        raise ValueError(
+            f"{path}: video and action must make a name of its own for every "
+            f"track. Received: {other} and {place}, both `{name}`. Rename one."
+        )
 
 
 def with_scores(
