@@ -59,6 +59,7 @@ _MAX_REQUEST_MB = flags.DEFINE_integer(
 )
 
 _GRACE_SECONDS = 10.0  # for what is being answered when the server stops
+_WAKE_SECONDS = 0.5  # between looks for a signal
 _MAX_ELEMENTS = 1 << 24  # of one input
 _MAX_CALLS = 128  # of gRPC, waiting or answered
 
@@ -242,7 +243,10 @@ def main(argv: list[str]) -> None:
     try:
         with serving() as line:
             print(line, flush=True)
-            stop.wait()
+            # Not without end: where another thread takes the signal, nothing
+            # wakes this one, in which Python runs the handler.
+            while not stop.wait(_WAKE_SECONDS):
+                pass
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -4,9 +4,11 @@ How it treats connections is in http_test.py and hostile_test.py, versions under
 load in load_test.py.
 """
 
+import ctypes
 import http.client
 import json
 import pathlib
+import platform
 import signal
 import subprocess
 import sys
@@ -202,3 +204,23 @@ def test_a_signal_stops_it_in_good_order(start, body, number):
         assert served.process.wait(SECONDS) == 0
         with pytest.raises(OSError):
             exchange(connect(served), body)
+
+
+@pytest.mark.skipif(
+    platform.system() != "Linux"
+    or platform.machine() not in ("x86_64", "aarch64"),
+    reason="needs Linux on x86_64 or aarch64",
+)
+def test_a_signal_that_another_thread_takes_stops_it(start):
+    """The system may hand a signal to any thread, while the first one waits."""
+    with start() as served:
+        process = served.process
+        others = {
+            int(thread.name)
+            for thread in pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+        } - {process.pid}
+        tgkill = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+        assert not ctypes.CDLL(None).syscall(
+            tgkill, process.pid, min(others), int(signal.SIGTERM)
+        )
+        assert process.wait(SECONDS) == 0
