@@ -69,7 +69,8 @@ def set_output(network, value: float):
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_of_the_tables_trains(row):
     method, sampler = make(make_table(), **ROWS[row])
-    update = method.gradients(sampler.draw(0))
+    every_turn = {}
+    update = method.traceable_gradients(sampler.draw(0), every_turn)
     assert set(update.logs) == set(method.log_names())
     for name, gradients in update.gradients.items():
         assert any(np.abs(g).max() > 0 for g in gradients), name
@@ -80,6 +81,29 @@ def test_every_row_of_the_tables_trains(row):
         expected = sum(w * float(update.logs[t]) for t, w in terms.items())
         total = float(update.logs[f"{network}_loss"])
         assert total == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("step", [3, 4])  # four of the lifter, then S
+def test_out_of_its_turn_a_gradient_is_zero(step):
+    method, sampler = make(make_table())
+    batch = sampler.draw(0) | {schema.STEP: tf.constant(step, tf.int64)}
+    tf.config.run_functions_eagerly(False)
+    gradients = tf.function(method.traceable_gradients, jit_compile=True)
+    update, expected = gradients(batch), gradients(batch, turns={})
+    at_rest = {3: {"scale"}, 4: {"lifter", "discriminator"}}[step]
+    for name, got in update.gradients.items():
+        # That of a bias before batch norm is 0, but for rounding.
+        scale = max(np.abs(want).max() for want in expected.gradients[name])
+        for each, want in zip(got, expected.gradients[name], strict=True):
+            want = np.zeros_like(want) if name in at_rest else want
+            np.testing.assert_allclose(each, want, rtol=0, atol=1e-5 * scale)
+    for values in ("logs", "state"):  # whoever's turn it is
+        for got, want in zip(
+            tf.nest.flatten(getattr(update, values)),
+            tf.nest.flatten(getattr(expected, values)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_switched_off_is_not_drawn():

@@ -178,17 +178,31 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
         """Returns every network's loss terms on a batch (`batch_spec`)."""
         raise NotImplementedError
 
+    def turns(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns {network: scalar bool} for networks that take turns.
+
+        Out of its turn, a network's gradient is not computed: it is zero.
+        Networks that are derived in one pass (`Adversary`) have theirs at once.
+
+        Args:
+          step: scalar int64, number of the step, from 0.
+        """
+        del step
+        return {}
+
     def updates(
         self, logs: dict[str, tf.Tensor], step: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Returns {network: scalar bool} for networks that may be skipped.
 
+        By default those whose turn it is not.
+
         Args:
           logs: means over the valid examples of the global batch.
           step: scalar int64, number of the step, from 0.
         """
-        del logs, step
-        return {}
+        del logs
+        return self.turns(step)
 
     def sums(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Returns what `objectives` must know of the global batch.
@@ -299,9 +313,18 @@ class PoseLifter(base_gradients.Gradients, base_serving.Serving, keras.Model):
             and not tf.config.list_logical_devices("GPU")
         )
 
-    def traceable_gradients(self, batch: dict[str, tf.Tensor]) -> Update:
-        """`gradients`, not compiled: for a caller's own `tf.function`."""
-        return Update(*self._shares(batch))
+    def traceable_gradients(
+        self,
+        batch: dict[str, tf.Tensor],
+        turns: dict[str, bool] | None = None,
+    ) -> Update:
+        """`gradients`, not compiled: for a caller's own `tf.function`.
+
+        Args:
+          batch: as of `gradients`.
+          turns: whose turn it is; default: `self.turns` of the batch's step.
+        """
+        return Update(*self._shares(batch, turns))
 
     def apply(self, name: str, gradients: list[tf.Tensor]) -> None:
         """Updates one network; gradients are summed over replicas."""

@@ -26,8 +26,10 @@ class Gradients:
     def _joint_drop(self) -> float:
         return getattr(self.config, "joint_drop", 0.0)
 
-    def _shares(self, batch):
+    def _shares(self, batch, turns=None):
         """Returns the fields of `base.Update`."""
+        if turns is None:
+            turns = self.turns(batch[schema.STEP])
         # A stateless scope collects what layers would assign (batch norm's
         # moving statistics), since an assignment in here fails under
         # MirroredStrategy, and gives dropout a seed that depends on the step.
@@ -54,7 +56,9 @@ class Gradients:
                 _current(scope, variable)
                 for variable in self._state_variables()
             ]
-        gradients = self._derive(tape, means, passes, objectives.adversary)
+        gradients = self._derive(
+            tape, turns, means, passes, objectives.adversary
+        )
         logs = {f"{name}_loss": _sum(terms) for name, terms in means.items()}
         logs["valid"] = self._mean(
             tf.ones_like(objectives.valid, tf.float32), objectives.valid
@@ -65,27 +69,29 @@ class Gradients:
             logs[name] = self._mean(value, objectives.valid)
         return gradients, state, logs
 
-    def _derive(self, tape, means, passes, adversary):
+    def _derive(self, tape, turns, means, passes, adversary):
         """{network: gradients by its weights}; see `base.Adversary`."""
         weights = {
             name: self.networks[name].trainable_variables for name in means
         }
         gradients = {}
         if adversary is not None:
-            critic, fake = (adversary.network,), adversary.fake
-            *gradients[critic[0]], at_fake = tape.gradient(
-                passes.pop(critic), [*weights[critic[0]], fake]
+            critic, fake = adversary.network, adversary.fake
+            turn = turns.get(critic)
+            *gradients[critic], at_fake = _gradient(
+                tape, turn, passes.pop((critic,)), [*weights[critic], fake]
             )
             if not adversary.shared:
-                at_fake = tape.gradient(_term(means, adversary.term), fake)
+                term = _term(means, adversary.term)
+                (at_fake,) = _gradient(tape, turn, term, [fake])
             at_fake *= _like(adversary.factor, at_fake)
         for networks, loss in passes.items():
             ends, seeds = [loss], [tf.ones_like(loss)]
             if adversary is not None and adversary.term in means[networks[0]]:
                 ends, seeds = [*ends, fake], [*seeds, at_fake]
-            by_weights = tape.gradient(
-                ends, [weights[name] for name in networks], seeds
-            )
+            turn = turns.get(networks[0])
+            by_weights = [weights[name] for name in networks]
+            by_weights = _gradient(tape, turn, ends, by_weights, seeds)
             gradients |= zip(networks, by_weights, strict=True)
         return gradients
 
@@ -190,6 +196,24 @@ class Gradients:
             shape=(2,),
         )[:, 0]
         return list(zip(layers.values(), tf.unstack(pairs), strict=True))
+
+
+def _gradient(tape, turn, ends, sources, seeds=None):
+    """The tape's gradient; zeros, and nothing computed, out of its turn."""
+    if turn is None:
+        return tape.gradient(ends, sources, seeds)
+
+    def derived():
+        return tape.gradient(ends, sources, seeds, unconnected_gradients="zero")
+
+    def zeros():
+        return tf.nest.map_structure(
+            lambda source: tf.zeros_like(tf.convert_to_tensor(source)), sources
+        )
+
+    if isinstance(turn, bool):
+        return derived() if turn else zeros()
+    return tf.cond(turn, derived, zeros)
 
 
 def _passes(means, adversary) -> dict[tuple[str, ...], tf.Tensor]:

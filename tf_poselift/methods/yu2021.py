@@ -35,8 +35,8 @@ Where the paper is silent, inconsistent or misprinted (see `Config`, too):
 - Both frames are turned alike; Eq. 11 to 13 are of frame t alone.
 - Eq. 13 trains the scale module, Sec. 3.3 freezes it: it is frozen, and runs
   as it is served (no dropout). So does the lifter in the other turn. The
-  discriminator moves with the lifter. A step computes both sums: frozen are
-  weights, while both modules' batch norm statistics move in every step.
+  discriminator moves with the lifter. A step computes both sums, and derives
+  one: frozen are weights; both modules' batch norm statistics move.
 """
 
 import dataclasses
@@ -155,8 +155,7 @@ class Method(base.PoseLifter):
         mean, deviation = self.statistics["prior"]
         return yu_turns.priors(self.config, mean=mean, deviation=deviation)
 
-    def updates(self, logs, step):
-        del logs
+    def turns(self, step):
         return yu_turns.turns(self.config, step)
 
     def log_names(self):

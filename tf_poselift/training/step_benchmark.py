@@ -146,14 +146,22 @@ def _measure(
     whole = loop.Loop(model, source)
     first = _step_seconds(whole, 0, steps)
     peak = _peak_memory()  # the matrices below would be in it
-    products = products_of(model, sampler.draw(0))
+    timed = range(steps, (rounds + 1) * steps)
+    turns = {step: _turns(model, step) for step in range(timed.stop)}
+    batch = sampler.draw(0)
+    products = {
+        turn: products_of(model, batch, dict(turn))
+        for turn in {*turns.values()}
+    }
     fed = loop.Loop(model, _SameBatch(sampler))
-    times = _time(whole, fed, products, steps, rounds)
+    times = _time(whole, fed, products, turns, steps, rounds)
     step = statistics.median(times["step"])
     bare = min((times[name] for name in _LIMITS), key=statistics.median)
     product = statistics.median(bare)
     ratio = _median_ratio(bare, times["step"])
-    gflop = sum(p.flops for p in products) / 1e9
+    gflop = statistics.mean(
+        sum(p.flops for p in products[turns[step]]) / 1e9 for step in timed
+    )
     return Result(
         method=method,
         batch_size=batch_size,
@@ -177,29 +185,44 @@ def _measure(
 def _time(
     whole: loop.Loop,
     fed: loop.Loop,
-    products: list[Product],
+    products: dict[tuple, list[Product]],
+    turns: dict[int, tuple],
     steps: int,
     rounds: int,
 ) -> dict[str, list[float]]:
-    """Returns the seconds of all that is timed in turn, one entry a round."""
-    pairs = operands(products)
-    plain, xla = (
-        bare(products, pairs, jit_compile=jit) for jit in (False, True)
-    )
+    """Returns the seconds of all that is timed in turn, one entry a round.
+
+    Args:
+      whole: the steps.
+      fed: the same on one batch.
+      products: {whose turn it is: those of a step}.
+      turns: {step: whose turn it is}.
+      steps: of a round.
+      rounds: how many.
+    """
+    limits = {name: {} for name in _LIMITS}
+    for turn, each in products.items():
+        pairs = operands(each)
+        for name in _LIMITS:
+            function = bare(each, pairs, jit_compile=name == "xla")
+            _products_seconds([function])  # compiles
+            limits[name][turn] = function
     timed = {
-        "step": lambda round_: _step_seconds(whole, round_ * steps, steps),
-        "fed": lambda round_: _step_seconds(fed, round_ * steps, steps),
-        "plain": lambda _: _products_seconds(plain, steps),
-        "xla": lambda _: _products_seconds(xla, steps),
+        "step": lambda steps_: _step_seconds(whole, steps_.start, steps),
+        "fed": lambda steps_: _step_seconds(fed, steps_.start, steps),
     }
-    for name in ("fed", *_LIMITS):
-        timed[name](0)  # compiles
+    for name, functions in limits.items():
+        timed[name] = lambda steps_, functions=functions: _products_seconds(
+            [functions[turns[step]] for step in steps_]
+        )
+    timed["fed"](range(steps))  # compiles
     times = {name: [] for name in timed}
     for round_ in range(1, rounds + 1):
         # What comes after something else finds the caches cold: every other
         # round goes backwards.
+        steps_ = range(round_ * steps, (round_ + 1) * steps)
         for name in list(timed)[:: 1 if round_ % 2 else -1]:
-            times[name].append(timed[name](round_))
+            times[name].append(timed[name](steps_))
     return times
 
 
@@ -216,13 +239,14 @@ def _step_seconds(training_loop: loop.Loop, first: int, steps: int) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def _products_seconds(function, times: int) -> float:
+def _products_seconds(functions: list) -> float:
+    """Of one call, on average."""
     start = time.perf_counter()
-    for _ in range(times):
+    for function in functions:
         results = None  # or two sets of them would be in memory
         results = function()
     results[-1][0, 0].numpy()  # waits for the device
-    return (time.perf_counter() - start) / times
+    return (time.perf_counter() - start) / len(functions)
 
 
 def _peak_memory() -> int:
@@ -281,12 +305,27 @@ def made_up(
     )
 
 
+def _turns(method: base.PoseLifter, step: int) -> tuple[tuple[str, bool], ...]:
+    """Whose turn it is at a step."""
+    turns = method.turns(tf.constant(step, tf.int64))
+    return tuple((name, bool(turn)) for name, turn in turns.items())
+
+
 def products_of(
-    method: base.PoseLifter, batch: dict[str, tf.Tensor]
+    method: base.PoseLifter,
+    batch: dict[str, tf.Tensor],
+    turns: dict[str, bool] | None = None,
 ) -> list[Product]:
-    """Returns the matrix products of one step's forward and backward pass."""
+    """Returns the matrix products of one step's forward and backward pass.
+
+    Args:
+      method: whose step.
+      batch: of the step.
+      turns: whose turn it is, for a method with `turns`.
+    """
     graph = tf.function(
-        method.traceable_gradients, autograph=False
+        lambda batch: method.traceable_gradients(batch, turns or {}),
+        autograph=False,
     ).get_concrete_function(batch)
     needed, queue = set(), collections.deque(t.op for t in graph.outputs)
     while queue:
