@@ -230,11 +230,11 @@ def test_works_without_a_pelvis():
 @pytest.mark.slow
 def test_learns_64_poses():
     table = synthetic.table(SKELETON, clips=4, frames=4, views=4, seed=2)
-    # One run in four finds poses with some limbs to the wrong side, which
-    # one is a matter of rounding.
+    # One run in four finds poses with some limbs to the wrong side; which one
+    # is a matter of rounding. Most do not.
     errors = [_error_after_training(table, seed) for seed in range(3)]
     flat = prediction.DepthZero(SKELETON)
-    assert min(errors) < _error(flat, table), errors
+    assert np.median(errors) < _error(flat, table), errors
 
 
 def _error(lifter, table):
