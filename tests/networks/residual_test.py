@@ -95,3 +95,47 @@ def test_layer_norm_keeps_examples_apart():
     np.testing.assert_allclose(hidden.mean(axis=-1), 0.0, atol=1e-5)
     np.testing.assert_allclose(hidden.std(axis=-1), 1.0, atol=1e-2)
     assert not network.non_trainable_variables
+
+
+def trained(network, features):
+    """Outputs, and gradients by everything."""
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        outputs = network(features, training=True)
+        loss = tf.reduce_sum(outputs**2)
+    weights = [variable.value for variable in network.trainable_variables]
+    return outputs, *tape.gradient(loss, [features, *weights])
+
+
+@pytest.mark.parametrize("skip", ["before", "after"])
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_gradient_of_the_activation_is_that_of_its_input(
+    monkeypatch, skip, slope
+):
+    network = make(skip=skip, negative_slope=slope)
+    features = tf.random.stateless_normal([7, 6], seed=(0, 1))
+    ours = trained(network, features)
+    monkeypatch.setattr(
+        residual, "_leaky_relu", lambda x, slope: tf.nn.leaky_relu(x, slope)
+    )
+    for got, want in zip(ours, trained(network, features), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_gradient_has_a_gradient():
+    network = make(negative_slope=0.2)
+    features = tf.random.stateless_normal([3, 6], seed=(0, 1))
+    theirs = []
+    for training in (True, False):
+        with tf.GradientTape() as outer:
+            outer.watch(features)
+            with tf.GradientTape() as inner:
+                inner.watch(features)
+                outputs = tf.reduce_sum(
+                    network(features, training=training) ** 2
+                )
+            slope = inner.gradient(outputs, features)
+            loss = tf.reduce_sum(slope**2)
+        theirs.append(outer.gradient(loss, features))
+    np.testing.assert_allclose(*theirs, rtol=1e-6)
+    assert np.abs(theirs[0]).max() > 0

@@ -8,6 +8,7 @@ from tf_poselift import randomness
 from tf_poselift import schema
 from tf_poselift.geometry import safe_ops
 from tf_poselift.losses import pose
+from tf_poselift.networks import adam
 from tf_poselift.networks import completion
 
 # Of the network that fills in missing keypoints; no paper has one.
@@ -136,7 +137,7 @@ class Gradients:
         self.add_network(
             completion.NAME,
             completion.build(joints, self.seed_of(completion.NAME)),
-            keras.optimizers.Adam(_COMPLETION_RATE),
+            adam.Adam(_COMPLETION_RATE),
             features=completion.num_features(self.skeleton),
         )
 

@@ -62,6 +62,7 @@ from tf_poselift.losses import bouazizi
 from tf_poselift.losses import bouazizi_input
 from tf_poselift.losses import pose
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import residual
 
 _MM = 1000.0  # per metre
@@ -127,6 +128,11 @@ class Method(base.PoseLifter):
             )
         if config.facing_weight:
             pose.require_facing(skeleton)
+        rate = config.learning_rate
+        if config.schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(
+                rate, config.total_steps
+            )
         self.add_network(
             "lifter",
             residual.ResidualNetwork(
@@ -139,14 +145,7 @@ class Method(base.PoseLifter):
                 seed=self.seed_of("lifter"),
                 name="lifter",
             ),
-            keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(
-                    config.learning_rate, config.total_steps
-                )
-                if config.schedule == "cosine"
-                else config.learning_rate,
-                epsilon=config.epsilon,
-            ),
+            adam.Adam(rate, epsilon=config.epsilon),
             features=2 * skeleton.num_joints,
         )
 

@@ -56,6 +56,7 @@ from tf_poselift.geometry import rotations
 from tf_poselift.losses import adversarial
 from tf_poselift.losses import pose
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import residual
 
 # A smaller projection, a flat pose from its edge, is not enlarged to 1.
@@ -146,14 +147,14 @@ class Method(base.PoseLifter):
                 seed=self.seed_of(name),
                 name=name,
             )
-            adam = self._adam(config.learning_rate)
-            self.add_network(name, network, adam, features=2 * joints)
+            optimizer = self._adam(config.learning_rate)
+            self.add_network(name, network, optimizer, features=2 * joints)
         if config.tilt:
-            adam = self._adam(config.tilt_learning_rate)
-            self.add_network("tilt", _one_number("tilt"), adam, features=1)
+            optimizer = self._adam(config.tilt_learning_rate)
+            self.add_network("tilt", _one_number("tilt"), optimizer, features=1)
 
     def _adam(self, learning_rate):
-        return keras.optimizers.Adam(
+        return adam.Adam(
             learning_rate,
             beta_1=self.config.beta_1,
             beta_2=self.config.beta_2,
@@ -282,8 +283,7 @@ class Method(base.PoseLifter):
         accuracy = logs["discriminator_accuracy"]
         return {
             "discriminator": accuracy <= cap,
-            "lifter": accuracy >= 1.0 - cap,
-            "tilt": accuracy >= 1.0 - cap,
+            **dict.fromkeys(("lifter", "tilt"), accuracy >= 1.0 - cap),
         }
 
 

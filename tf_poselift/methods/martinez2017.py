@@ -29,6 +29,7 @@ from tf_poselift import schema
 from tf_poselift import skeletons
 from tf_poselift.losses import pose
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import residual
 
 
@@ -127,7 +128,7 @@ class Method(base.PoseLifter):
                 max_norm=config.max_norm,
                 name="lifter",
             ),
-            keras.optimizers.Adam(_schedule(config), epsilon=config.epsilon),
+            adam.Adam(_schedule(config), epsilon=config.epsilon),
             features=2 * skeleton.num_joints,
         )
 

@@ -62,6 +62,7 @@ from tf_poselift.losses import pose
 from tf_poselift.losses import svma
 from tf_poselift.losses import wasserstein
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import residual
 from tf_poselift.networks import svma as svma_networks
 
@@ -158,14 +159,14 @@ class Method(base.PoseLifter):
                 **layers,
             )
         for name, network in networks.items():
-            adam = keras.optimizers.Adam(
+            optimizer = adam.Adam(
                 config.learning_rate,
                 beta_1=config.beta_1,
                 beta_2=config.beta_2,
                 epsilon=config.epsilon,
             )
             features = 2 * skeleton.num_joints
-            self.add_network(name, network, adam, features=features)
+            self.add_network(name, network, optimizer, features=features)
 
     def log_names(self):
         config = self.config

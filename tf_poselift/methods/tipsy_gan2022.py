@@ -52,6 +52,7 @@ from tf_poselift.losses import adversarial
 from tf_poselift.losses import pose
 from tf_poselift.losses import tipsy
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import parts
 from tf_poselift.networks import residual
 
@@ -137,9 +138,7 @@ class Method(base.PoseLifter):
             seed=self.seed_of(name),
             name=name,
         )
-        optimizer = keras.optimizers.Adam(
-            config.learning_rate, epsilon=config.epsilon
-        )
+        optimizer = adam.Adam(config.learning_rate, epsilon=config.epsilon)
         self.add_network(name, network, optimizer, features=2 * joints)
         network.last.kernel.assign(network.last.kernel * _LAST_LAYER)
 

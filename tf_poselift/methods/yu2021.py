@@ -58,6 +58,7 @@ from tf_poselift.losses import yu
 from tf_poselift.losses import yu_input
 from tf_poselift.losses import yu_turns
 from tf_poselift.methods import base
+from tf_poselift.networks import adam
 from tf_poselift.networks import yu as yu_networks
 
 _SUMS = "scale_sums"  # in a batch of one of several replicas
@@ -134,8 +135,8 @@ class Method(base.PoseLifter):
         for name in (*self.served, "discriminator"):
             seed = self.seed_of(name)
             network = yu_networks.build(name, config, joints, seed)
-            adam = self._adam(name)
-            self.add_network(name, network, adam, features=2 * joints)
+            optimizer = self._adam(name)
+            self.add_network(name, network, optimizer, features=2 * joints)
 
     def _adam(self, name):
         config, epoch = self.config, float(self.statistics["steps_per_epoch"])
@@ -144,7 +145,7 @@ class Method(base.PoseLifter):
         rate = keras.optimizers.schedules.ExponentialDecay(
             config.learning_rate, steps, config.decay_rate, staircase=True
         )
-        return keras.optimizers.Adam(
+        return adam.Adam(
             rate,
             beta_1=config.beta_1,
             beta_2=config.beta_2,
