@@ -18,6 +18,7 @@ from tf_poselift import methods
 from tf_poselift import skeletons
 from tf_poselift.data import sampling
 from tf_poselift.data import synthetic
+from tf_poselift.networks import adam
 from tf_poselift.networks import batch_norm
 from tf_poselift.training import loop
 from tf_poselift.training import strategies
@@ -100,9 +101,7 @@ def make_teacher(module, config, table, **kwargs):
 
 def make_loop(monkeypatch, case: Case, table, strategy, jit_compile):
     monkeypatch.setattr(
-        keras.optimizers,
-        "Adam",
-        lambda *_, **__: keras.optimizers.SGD(case.rate),
+        adam, "Adam", lambda *_, **__: keras.optimizers.SGD(case.rate)
     )
     module = methods.load(case.method)
     config = config_lib.override(module.Config(), [*EACH, *case.fields])
@@ -113,6 +112,8 @@ def make_loop(monkeypatch, case: Case, table, strategy, jit_compile):
         if "stage=distill" in case.fields:
             kwargs["teacher"] = make_teacher(module, config, table, **kwargs)
         method = module.Method(table.skeleton, config, **kwargs)
+        for optimizer in method.optimizers.values():
+            assert isinstance(optimizer, keras.optimizers.SGD)
         sampler = sampling.Sampler(
             table,
             module.batch_spec(config),

@@ -21,8 +21,8 @@ STEPS = 20
 # distribution_test.
 PLAIN = f"""
 import functools, runpy, sys, keras
-from tf_poselift.networks import batch_norm
-keras.optimizers.Adam = lambda *_, **__: keras.optimizers.SGD(0.003)
+from tf_poselift.networks import adam, batch_norm
+adam.Adam = lambda *_, **__: keras.optimizers.SGD(0.003)
 batch_norm.BatchNormalization = functools.partial(
     batch_norm.BatchNormalization, trainable=False
 )

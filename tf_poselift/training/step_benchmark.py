@@ -1,14 +1,11 @@
 """How near a training step comes to its bare matrix products.
 
-The products are read off the traced step itself (every MatMul that its results
-depend on, forward and backward), so that they fit any method. The limit is the
-same products alone, in TensorFlow on the same threads, with or without XLA,
-whichever is faster; all are timed in turn in one run, because machines drift.
+The limit is the same products alone (`matrix_products`), in TensorFlow on the
+same threads, with or without XLA, whichever is faster; all are timed in turn in
+one run, because machines drift.
 """
 
-import collections
 import dataclasses
-import math
 import resource
 import statistics
 import tempfile
@@ -27,29 +24,12 @@ from tf_poselift.data import tables
 from tf_poselift.data import writer
 from tf_poselift.methods import base
 from tf_poselift.training import loop
+from tf_poselift.training import matrix_products
 from tf_poselift.training import run_folder
 from tf_poselift.training import training_data
 
 FRAMES, VIEWS = 100, 4  # of a clip
 _LIMITS = ("plain", "xla")  # the bare products, without and with XLA
-
-
-@dataclasses.dataclass(frozen=True)
-class Product:
-    """One matrix product, [m, k] @ [k, n] before transposes."""
-
-    left: tuple[int, int]
-    right: tuple[int, int]
-    transpose_left: bool
-    transpose_right: bool
-    dtype: str
-
-    @property
-    def flops(self) -> int:
-        inner = self.left[0] if self.transpose_left else self.left[1]
-        rows = self.left[1] if self.transpose_left else self.left[0]
-        columns = self.right[0] if self.transpose_right else self.right[1]
-        return 2 * rows * inner * columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +130,7 @@ def _measure(
     turns = {step: _turns(model, step) for step in range(timed.stop)}
     batch = sampler.draw(0)
     products = {
-        turn: products_of(model, batch, dict(turn))
+        turn: matrix_products.products_of(model, batch, dict(turn))
         for turn in {*turns.values()}
     }
     fed = loop.Loop(model, _SameBatch(sampler))
@@ -185,7 +165,7 @@ def _measure(
 def _time(
     whole: loop.Loop,
     fed: loop.Loop,
-    products: dict[tuple, list[Product]],
+    products: dict[tuple, list[matrix_products.Product]],
     turns: dict[int, tuple],
     steps: int,
     rounds: int,
@@ -202,9 +182,11 @@ def _time(
     """
     limits = {name: {} for name in _LIMITS}
     for turn, each in products.items():
-        pairs = operands(each)
+        pairs = matrix_products.operands(each)
         for name in _LIMITS:
-            function = bare(each, pairs, jit_compile=name == "xla")
+            function = matrix_products.bare(
+                each, pairs, jit_compile=name == "xla"
+            )
             _products_seconds([function])  # compiles
             limits[name][turn] = function
     timed = {
@@ -309,101 +291,3 @@ def _turns(method: base.PoseLifter, step: int) -> tuple[tuple[str, bool], ...]:
     """Whose turn it is at a step."""
     turns = method.turns(tf.constant(step, tf.int64))
     return tuple((name, bool(turn)) for name, turn in turns.items())
-
-
-def products_of(
-    method: base.PoseLifter,
-    batch: dict[str, tf.Tensor],
-    turns: dict[str, bool] | None = None,
-) -> list[Product]:
-    """Returns the matrix products of one step's forward and backward pass.
-
-    Args:
-      method: whose step.
-      batch: of the step.
-      turns: whose turn it is, for a method with `turns`.
-    """
-    graph = tf.function(
-        lambda batch: method.traceable_gradients(batch, turns or {}),
-        autograph=False,
-    ).get_concrete_function(batch)
-    needed, queue = set(), collections.deque(t.op for t in graph.outputs)
-    while queue:
-        operation = queue.popleft()
-        if operation.name not in needed:
-            needed.add(operation.name)
-            queue.extend(tensor.op for tensor in operation.inputs)
-    return [
-        Product(
-            left=tuple(operation.inputs[0].shape),
-            right=tuple(operation.inputs[1].shape),
-            transpose_left=operation.get_attr("transpose_a"),
-            transpose_right=operation.get_attr("transpose_b"),
-            dtype=operation.inputs[0].dtype.name,
-        )
-        for operation in graph.graph.get_operations()
-        if operation.type == "MatMul" and operation.name in needed
-    ]
-
-
-def operands(
-    products: list[Product],
-) -> list[tuple[tf.Variable, tf.Variable]]:
-    """Returns random matrices for every product, on the device.
-
-    Of products of one kind, no two have the same pair: they would be computed
-    once. They share matrices, though: n on either side make n * n pairs. A step
-    does so too (its weights meet every batch, a layer's input comes again in
-    the backward pass), and matrices of its own for each product would take more
-    memory than a GPU has. None comes again in the next product of its kind,
-    where it would still lie in a cache, and XLA could make one product of both.
-    """
-    kinds = collections.Counter(products)
-    seen, pool = collections.Counter(), {}
-
-    def matrix(*key) -> tf.Variable:
-        _, shape, dtype, _ = key
-        if key not in pool:
-            values = tf.random.stateless_normal(shape, seed=(0, len(pool)))
-            pool[key] = tf.Variable(tf.cast(values, dtype), trainable=False)
-        return pool[key]
-
-    pairs = []
-    for p in products:
-        # Four pairs of two and two have no order without a repetition.
-        n = max(3, 1 + math.isqrt(kinds[p] - 1))
-        turn, place = divmod(seen[p], n)
-        seen[p] += 1
-        pairs.append(
-            (
-                matrix("left", p.left, p.dtype, place),
-                matrix("right", p.right, p.dtype, (place + turn) % n),
-            )
-        )
-    return pairs
-
-
-def bare(
-    products: list[Product],
-    pairs: list[tuple[tf.Variable, tf.Variable]],
-    *,
-    jit_compile: bool,
-):
-    """A function of nothing but these products of these matrices.
-
-    All results are outputs, or they would be left out.
-    """
-
-    @tf.function(autograph=False, jit_compile=jit_compile)
-    def run():
-        return [
-            tf.matmul(
-                left,
-                right,
-                transpose_a=p.transpose_left,
-                transpose_b=p.transpose_right,
-            )
-            for p, (left, right) in zip(products, pairs, strict=True)
-        ]
-
-    return run
