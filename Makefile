@@ -12,8 +12,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 .PHONY: help setup quickstart test test-slow lint format clean
 
 help:
-	@echo "make quickstart   motion clips -> trained, evaluated, served model (3 min)"
-	@echo "make test         quick tests (20 min)"
+	@echo "make quickstart   motion clips -> trained, evaluated, served model (3 to 6 min)"
+	@echo "make test         quick tests (20 to 30 min)"
 	@echo "make test-slow    kills, loads, recipes, long trainings"
 	@echo "make lint         ruff"
 	@echo "make setup        only the virtual environment, in .venv"
